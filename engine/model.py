@@ -1,0 +1,317 @@
+"""The nouns: a scenario as its file says it, and the run plan that comes of it.
+
+All are frozen. Fields named in a document have the document's name, but for Python's keywords
+(``with_``, ``is_``). Values with a unit stay the text that was written (see `breakfix.engine.values`).
+The JSON Schema of scenarios is derived from these types by engine/validate/schema.py.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from breakfix.engine.action import Facts, Identity, Phase, Plan
+from breakfix.engine.values import Duration, Share
+
+ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+Id = Annotated[str, Meta(pattern=ID_PATTERN, description="lower case, digits and _")]
+ActionName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
+
+Allow = Literal[
+    "irreversible", "host_wide", "all_replicas", "oom", "unbounded", "docker_socket"
+]
+Milestone = Literal["succeeded", "failed", "finished", "active", "undone"]
+Count = Annotated[int, Meta(ge=1)]
+Pick = Literal["all"] | Count | Share
+"""How many of a set: all, a number, or a share (rounded down, at least 1)."""
+
+
+class Problem(Struct, frozen=True, kw_only=True, order=True):
+    """One thing that is wrong with a file. Lines and columns begin at 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+    path: str = ""
+    """JSON pointer to the place in the document."""
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        if self.severity == "warning":
+            text = f"{self.file}:{self.line}:{self.column}: warning: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a document; unknown keys are errors, keys that begin with ``x-`` apart."""
+
+
+class Input(_Part, frozen=True, kw_only=True):
+    """A typed input, set by ``--input name=value``."""
+
+    type: Literal["text", "duration", "size", "rate", "share", "integer", "number", "boolean"]
+    default: str | int | float | bool | None = None
+    min: str | int | float | None = None
+    max: str | int | float | None = None
+    description: str = ""
+
+
+class SecretSource(_Part, frozen=True, kw_only=True):
+    """Where a secret comes from: a variable of the environment, or a file. Never a literal."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+class ComposeSelector(_Part, frozen=True, kw_only=True):
+    """A service of a compose project, found by compose's labels."""
+
+    project: str
+    service: str | None = None
+
+
+class DockerSelector(_Part, frozen=True, kw_only=True):
+    """Which containers: exactly one of the three."""
+
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    compose: ComposeSelector | None = None
+
+
+class ProcessTarget(_Part, frozen=True, kw_only=True):
+    """A command that the engine starts before the first step, watches, and stops after the last."""
+
+    command: Annotated[tuple[str, ...], Meta(min_length=1)]
+    ready: Id | None = None
+    """The probe that says that it is up."""
+    ready_within: Duration = "30s"
+    env: dict[str, str] = {}
+    cwd: str = ""
+
+
+class Target(_Part, frozen=True, kw_only=True, rename={"except_": "except"}):
+    """A named set of targets: docker, process, or what another set left over."""
+
+    docker: DockerSelector | None = None
+    process: ProcessTarget | None = None
+    of: Id | None = None
+    except_: Literal["picked"] | None = None
+    pick: Pick | None = None
+    on_empty: Literal["fail", "skip"] = "fail"
+
+
+class ProbeUse(_Part, frozen=True, kw_only=True, rename={"with_": "with"}):
+    """A probe said once. In the file, the action is a key: ``http.get: {...}``."""
+
+    uses: ActionName
+    with_: dict[str, Any] = {}
+    every: Duration = "1s"
+    timeout: Duration = "5s"
+    target: Id | None = None
+
+
+class Limits(_Part, frozen=True, kw_only=True):
+    """Bounds of the whole run."""
+
+    concurrency: Count = 10
+    per_target: Count = 1
+    blast_radius: Share = "100%"
+    deadline: Duration = "10m"
+
+
+class LocalCommand(_Part, frozen=True, kw_only=True):
+    """A command of setup or teardown, run on this machine."""
+
+    run: Annotated[tuple[str, ...], Meta(min_length=1)]
+    timeout: Duration = "1m"
+    env: dict[str, str] = {}
+    cwd: str = ""
+
+
+class Dependency(_Part, frozen=True, kw_only=True, rename={"is_": "is"}):
+    """An edge: `step` has reached the milestone `is_`, `after` that long ago; or one of `any`."""
+
+    step: Id | None = None
+    is_: Milestone | None = None
+    after: Duration | None = None
+    each: Literal["target"] | None = None
+    any: Annotated[tuple["Id | Dependency", ...], Meta(min_length=1)] | None = None
+
+
+class Retry(_Part, frozen=True, kw_only=True):
+    """How often, and how long between: backoff * factor^n, give or take the jitter."""
+
+    attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+    backoff: Duration = "500ms"
+    factor: Annotated[float, Meta(ge=1)] = 2.0
+    jitter: Share = "20%"
+
+
+class Hold(_Part, frozen=True, kw_only=True):
+    """A lasting fault is held until a step has finished, but no longer than `at_most`."""
+
+    until: Id
+    at_most: Duration
+
+
+class NextWhen(_Part, frozen=True, kw_only=True):
+    """What must be good before the next wave begins."""
+
+    probe: Id
+    consecutive: Count = 1
+    within: Duration = "60s"
+
+
+class FanOut(_Part, frozen=True, kw_only=True):
+    """Over a set of targets: how many at once, and what must hold in between."""
+
+    wave: Pick = "all"
+    next_when: NextWhen | None = None
+    stop_after_failures: Count | None = None
+
+
+class UnitsOf(_Part, frozen=True, kw_only=True):
+    """Only where the units of another step ended that way."""
+
+    of: Id
+    that: Literal["succeeded", "failed"]
+
+
+class Step(_Part, frozen=True, kw_only=True, rename={"with_": "with", "is_": "is"}):
+    """One node of the graph: exactly one of inject, detect, remediate, verify, wait."""
+
+    id: Id
+    description: str = ""
+    inject: ActionName | None = None
+    detect: ActionName | None = None
+    remediate: ActionName | None = None
+    verify: ActionName | None = None
+    wait: Duration | None = None
+    target: Id | None = None
+    with_: dict[str, Any] = {}
+    depends_on: tuple[Id | Dependency, ...] = ()
+    when: str | bool | None = None
+    timeout: Duration | None = None
+    retry: Retry | None = None
+    every: Duration | None = None
+    within: Duration | None = None
+    consecutive: Count | None = None
+    stays: Duration | None = None
+    is_: Literal["good", "bad", "seen", "unseen"] | None = None
+    hold: Duration | Hold | None = None
+    on_failure: Literal["fail", "continue"] = "fail"
+    require: Literal["all", "any"] | Count | Share = "all"
+    fan_out: FanOut | None = None
+    units: UnitsOf | None = None
+    after_run: Literal["keep", "put_back"] = "keep"
+    allow: tuple[Allow, ...] = ()
+
+    @property
+    def phase(self) -> Phase | Literal["wait"]:
+        """Which of the five it is."""
+        for phase in ("inject", "detect", "remediate", "verify"):
+            if getattr(self, phase) is not None:
+                return phase
+        return "wait"
+
+    @property
+    def uses(self) -> str:
+        """The action's or the probe's name; of a wait, the empty string."""
+        return self.inject or self.detect or self.remediate or self.verify or ""
+
+
+class Expectation(_Part, frozen=True, kw_only=True):
+    """One row: about a fault where one is named, else about the run (its worst episode)."""
+
+    fault: Id | None = None
+    detected_within: Duration | None = None
+    mitigated_within: Duration | None = None
+    restored_within: Duration | None = None
+    healed_by: Literal["repair", "restart", "self", "expiry", "engine", "other"] | None = None
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    """A file, after inputs were put in. Nothing after engine/validate sees a raw document."""
+
+    version: Literal[1]
+    name: Id
+    description: str = ""
+    labels: dict[str, str] = {}
+    allowed_on: tuple[str, ...] = ()
+    inputs: dict[Id, Input] = {}
+    secrets: dict[Id, SecretSource] = {}
+    targets: dict[Id, Target] = {}
+    probes: dict[Id, ProbeUse] = {}
+    limits: Limits = Limits()
+    setup: tuple[LocalCommand, ...] = ()
+    teardown: tuple[LocalCommand, ...] = ()
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    expect: tuple[Expectation, ...] = ()
+
+
+# --- the run plan ---------------------------------------------------------------------------------
+
+
+class Binding(Struct, frozen=True, kw_only=True):
+    """One resolved target. `key` is unique in the plan and is what people read: the container's
+    name, or the name of the process target."""
+
+    key: str
+    identity: Identity
+    facts: Facts
+
+
+class TargetSet(Struct, frozen=True, kw_only=True):
+    """What a named target resolved to: the `picked` ones, of all the `found` ones (keys)."""
+
+    name: str
+    found: tuple[str, ...]
+    picked: tuple[str, ...]
+    share: str
+    """In words: ``50% of 3 -> 1``."""
+    after_setup: bool = False
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """One step on one resolved target. `id` is ``step`` or ``step@key``."""
+
+    id: str
+    step: str
+    binding: str | None = None
+    preview: Plan | None = None
+    wave: int = 0
+    worst_s: float = 0.0
+    unknown: tuple[str, ...] = ()
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """`unit` may start once `source` (a unit's id, or a step's id: its join) reached `milestone`,
+    `after_s` ago. Links of one unit with the same `group` are alternatives; all groups must hold."""
+
+    unit: str
+    source: str
+    milestone: Milestone
+    after_s: float = 0.0
+    group: int = 0
+
+
+class RunPlan(Struct, frozen=True, kw_only=True):
+    """The graph of bound or previewed units of one scenario."""
+
+    scenario: Scenario
+    seed: int
+    inputs: dict[str, Any]
+    bindings: dict[str, Binding]
+    sets: dict[str, TargetSet]
+    units: tuple[Unit, ...]
+    links: tuple[Link, ...]
+    critical_path: tuple[str, ...]
+    worst_s: float
+    blast: dict[str, str]
+    """For each set that is injected, the share under a fault at one time, in words."""
+    warnings: tuple[str, ...]
+    dead_man: dict[str, str]
+    """For each inject unit, what ends the fault if the engine dies: ``guardian only``."""
+    hash: str

@@ -1,0 +1,1 @@
+"""Selection, identity and facts of targets."""

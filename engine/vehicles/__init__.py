@@ -1,0 +1,1 @@
+"""How ops reach a target: execute ops, nothing else."""

@@ -1,0 +1,5 @@
+"""``python -m breakfix``."""
+
+from breakfix.engine.cli import main
+
+main()
