@@ -1,0 +1,1 @@
+"""The shell around the schedule: task group, limits, clocks, time-outs, cancellation."""

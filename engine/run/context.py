@@ -1,0 +1,162 @@
+"""What the parts of one run share: the journal, the plan, the world, and what is known by now."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from breakfix.engine.action import Action, Facts, NoFacts, Plan, ProcessFacts
+from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
+from breakfix.engine.expressions import render
+from breakfix.engine.journal import Journal
+from breakfix.engine.model import RunPlan, Step, Unit
+from breakfix.engine.run.arming import nearest_faults
+from breakfix.engine.run.http_session import HttpSession
+from breakfix.engine.run.threads import Threads
+from breakfix.engine.secrets import Secrets
+from breakfix.engine.streams import Streams
+from breakfix.engine.targets import docker, process
+from breakfix.engine.vehicles.dispatch import Vehicles
+
+
+class World(msgspec.Struct, kw_only=True):
+    """The edges of a run: everything that reaches out of this process."""
+
+    journal: Journal
+    vehicles: Vehicles
+    streams: Streams
+    session: HttpSession
+    secrets: Secrets
+    threads: Threads
+
+
+class RunContext:
+    """One run. The plan is complete: every target of it is resolved."""
+
+    FINAL: Final = frozenset({"skipped", "blocked", "succeeded", "failed", "errored", "cancelled"})
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        world: World,
+        actions: Mapping[str, type[Action]],
+        stop: Callable[[str], None],
+        *,
+        no_faults: bool,
+    ) -> None:
+        self.plan = plan
+        self.journal = world.journal
+        self.vehicles = world.vehicles
+        self.streams = world.streams
+        self.session = world.session
+        self.secrets = world.secrets
+        self.threads = world.threads
+        self.actions = actions
+        self.no_faults = no_faults
+        self.random = random.Random(plan.seed)
+        self.steps = {step.id: step for step in plan.scenario.steps}
+        self.units = {unit.id: unit for unit in plan.units}
+        self.units_of: dict[str, list[Unit]] = {step: [] for step in self.steps}
+        for unit in plan.units:
+            self.units_of[unit.step].append(unit)
+        self.states: dict[str, StepState] = {}
+        self.fault_starts: dict[str, float] = {}
+        self.put_back: list[tuple[str, Plan]] = []
+        self._stop = stop
+        self._results: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._nearest_faults = nearest_faults(plan)
+        self._facts = {key: binding.facts for key, binding in plan.bindings.items()}
+
+    def now_s(self) -> float:
+        """The instant of the run."""
+        return self.journal.now_s()
+
+    def set_state(
+        self,
+        unit: Unit,
+        state: StepState,
+        reason: str = "",
+        *,
+        due_at_s: float | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> None:
+        """A unit goes into a state: journaled, and kept for expressions."""
+        self.states[unit.id] = state
+        if result:
+            self._results[unit.step][unit.binding or unit.step] = result
+        self.journal.append(
+            UnitChanged(
+                unit=unit.id, state=state, reason=reason, due_at_s=due_at_s, result=result or {}
+            )
+        )
+
+    def invalidate(self, reason: str) -> None:
+        """Nothing of this run will count: say why, and stop it."""
+        self.journal.append(RunInvalid(reason=reason))
+        self._stop(reason)
+
+    def fault_start_before(self, step_id: str) -> float:
+        """t0 of the earliest of the nearest upstream faults of a detect step; now, where none began."""
+        starts = [
+            self.fault_starts[fault]
+            for fault in self._nearest_faults.get(step_id, ())
+            if fault in self.fault_starts
+        ]
+        return min(starts, default=self.now_s())
+
+    def parameters(self, step: Step, unit: Unit) -> Action:
+        """The step's action with its late expressions put in. Raises BreakfixError."""
+        values = render(step.with_, self.names(unit)) if step.with_ else {}
+        return msgspec.convert(values, self.actions[step.uses])
+
+    def names(self, unit: Unit) -> dict[str, Any]:
+        """What expressions of a step may name."""
+        steps = {
+            step_id: {
+                "state": self.states.get(step_id, "pending"),
+                "results": self._results.get(step_id, {}),
+                "result": next(iter(self._results.get(step_id, {}).values()), {}),
+            }
+            for step_id in self.steps
+        }
+        return {
+            "inputs": self.plan.inputs,
+            "labels": self.plan.scenario.labels,
+            "steps": steps,
+            "unit": {"id": unit.id, "target": unit.binding or ""},
+        }
+
+    def known_facts(self, key: str | None) -> Facts:
+        """The newest facts of a target that are known, without asking it."""
+        return NoFacts() if key is None else self._facts[key]
+
+    def facts(self, key: str | None, allow: tuple[str, ...] = ()) -> Facts:
+        """Fresh facts of a target; blocking. Raises BreakfixError."""
+        if key is None:
+            return NoFacts(allow=allow)
+        known = self._facts[key]
+        if isinstance(known, ProcessFacts):
+            return process.facts(known, self.vehicles, allow=allow)
+        assert not isinstance(known, NoFacts)
+        endpoint = self.vehicles.endpoints[known.identity.endpoint]
+        return docker.facts(endpoint, known.identity, allow)
+
+    def rebind(self, key: str, cause: str) -> None:
+        """Read the identity of a target anew after a step that changes it; blocking."""
+        known = self._facts[key]
+        assert not isinstance(known, NoFacts)
+        fresh: Facts
+        if isinstance(known, ProcessFacts):
+            fresh = process.facts(known, self.vehicles)
+        else:
+            # By name: a container that was made again has another id.
+            by_name = msgspec.structs.replace(known.identity, object_id=known.identity.name)
+            endpoint = self.vehicles.endpoints[known.identity.endpoint]
+            fresh = docker.facts(endpoint, by_name, ())
+        self._facts[key] = fresh
+        if fresh.identity != known.identity:
+            self.journal.append(
+                TargetRebound(target=key, old=known.identity, new=fresh.identity, cause=cause)
+            )

@@ -1,0 +1,246 @@
+"""Inject steps: from the intent to the end of the fault."""
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import anyio
+from msgspec import Struct
+
+from breakfix.engine.action import Fault
+from breakfix.engine.errors import PreconditionError
+from breakfix.engine.events import AttemptEnded, FaultEnding, FaultIntended
+from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
+from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
+from breakfix.engine.plan.blast import within_radius
+from breakfix.engine.run.arming import detectors_of
+from breakfix.engine.run.limits import Claims
+from breakfix.engine.run.probe import arm
+from breakfix.engine.run.repair import TIMEOUT_S, backoff_s
+from breakfix.engine.values import seconds
+
+if TYPE_CHECKING:
+    from breakfix.engine.run.executor import Executor
+
+LOOK_EVERY_S = 0.25
+"""How often an open fault is asked whether it is over already, where few are open."""
+
+
+class _Holding(Struct, kw_only=True):
+    """A fault that is open: `look` is set when a repair on its target may have ended it, `gone` when
+    it was seen to be over."""
+
+    fault: OpenFault
+    key: str
+    look: anyio.Event
+    gone: bool = False
+
+
+class Injector:
+    """The faults of one run. A fault claims its resources from the intent to the end."""
+
+    def __init__(self, executor: "Executor") -> None:
+        self._executor = executor
+        self._context = executor.context
+        plan = executor.context.plan
+        self._claims = Claims(lambda key, under: within_radius(plan, key, under))
+        self._detectors = detectors_of(plan)
+        self._armed: set[str] = set()
+        self._holding: dict[str, list[_Holding]] = defaultdict(list)
+
+    def repaired(self, key: str) -> None:
+        """A repair on this target succeeded: look whether its faults are over."""
+        for holding in self._holding[key]:
+            holding.look.set()
+
+    async def run(self, step: Step, unit: Unit, due_at_s: float) -> None:
+        """One inject unit, until its fault has ended."""
+        action = self._context.parameters(step, unit)
+        assert isinstance(action, Fault)
+        key = unit.binding or ""
+        if not await self._arm(step, unit):
+            return
+        await self._take_claims(key, action, step.id)
+        try:
+            injected = await self._attempts(step, unit, action, due_at_s)
+            if injected.fault is None or not injected.active:
+                state = "errored" if injected.ours else "failed"
+                self._over(unit, active=False, undone=False, reason=injected.error, errored=injected.ours)
+                return
+            self._executor.settle(unit, {"active": True})
+            undone = await self._hold(step, unit, injected.fault, lasting=action.lasting)
+            self._over(unit, active=True, undone=undone, reason="" if undone else "residue")
+        finally:
+            self._claims.give(key, action.claims)
+
+    def _over(
+        self, unit: Unit, *, active: bool, undone: bool, reason: str, errored: bool = False
+    ) -> None:
+        good = active and undone
+        self._context.set_state(unit, "succeeded" if good else "errored" if errored else "failed", reason)
+        milestones: dict[Milestone, bool] = {
+            "active": active,
+            "undone": undone,
+            "succeeded": good,
+            "failed": not good,
+            "finished": True,
+        }
+        self._executor.settle(unit, milestones)
+
+    async def _arm(self, step: Step, unit: Unit) -> bool:
+        """Take a sample for each detect unit that waits for this fault, before it."""
+        for detector in self._detectors.get(step.id, ()):
+            for waiting in self._context.units_of[detector]:
+                if waiting.id in self._armed:
+                    continue
+                self._armed.add(waiting.id)
+                reason = await arm(self._context, self._context.steps[detector], waiting)
+                if reason:
+                    self._context.set_state(unit, "cancelled", reason)
+                    self._context.invalidate(reason)
+                    return False
+        return True
+
+    async def _take_claims(self, key: str, action: Fault, owner: str) -> None:
+        if not self._claims.why_not(key, action.claims):
+            await self._claims.take(key, action.claims, owner)
+            return
+        self._executor.rest()
+        try:
+            await self._claims.take(key, action.claims, owner)
+        finally:
+            self._executor.work()
+
+    async def _attempts(
+        self, step: Step, unit: Unit, action: Fault, due_at_s: float
+    ) -> Injected:
+        retry = step.retry or Retry(attempts=1)
+        injected = Injected()
+        for attempt in range(1, retry.attempts + 1):
+            async with self._executor.slots.hold(unit.binding):
+                if attempt == 1:
+                    self._context.set_state(unit, "running", due_at_s=due_at_s)
+                started_at_s = self._context.now_s()
+                injected = await self._once(step, unit, action, attempt, due_at_s)
+            again = injected.again and attempt < retry.attempts
+            pause_s = backoff_s(retry, attempt, self._context.random)
+            self._context.journal.append(
+                AttemptEnded(
+                    unit=unit.id,
+                    attempt=attempt,
+                    started_at_s=started_at_s,
+                    ended_at_s=self._context.now_s(),
+                    outcome="succeeded" if injected.active else "errored" if injected.ours else "failed",
+                    error=injected.error,
+                    retry_in_s=pause_s if again else None,
+                )
+            )
+            if not again:
+                break
+            await anyio.sleep(pause_s)
+        return injected
+
+    async def _once(
+        self, step: Step, unit: Unit, action: Fault, attempt: int, due_at_s: float
+    ) -> Injected:
+        context = self._context
+
+        def attempt_it(stop: threading.Event) -> Injected:
+            plan = action.plan(context.facts(unit.binding, step.allow))
+            intent = FaultIntended(
+                fault=f"{unit.id}#{attempt}",
+                unit=unit.id,
+                action=step.uses,
+                target=unit.binding or "",
+                plan=plan,
+                lasting=action.lasting,
+                hold_s=self._hold_s(step),
+                due_at_s=due_at_s,
+            )
+            result = inject(intent, context.journal, context.vehicles, stop)
+            if result.fault is not None and result.fault.started_at_s is not None:
+                context.fault_starts.setdefault(step.id, result.fault.started_at_s)
+            if result.active and plan.rebinds and unit.binding is not None:
+                context.rebind(unit.binding, step.id)
+            return result
+
+        timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
+        return await context.threads.call(attempt_it, context.threads.effects, timeout_s)
+
+    def _hold_s(self, step: Step) -> float:
+        if isinstance(step.hold, Hold):
+            return seconds(step.hold.at_most)
+        if step.hold is not None:
+            return seconds(step.hold)
+        deadline_s = seconds(self._context.plan.scenario.limits.deadline)
+        return max(0.0, deadline_s - self._context.now_s())
+
+    # --- holding ---
+
+    async def _hold(self, step: Step, unit: Unit, fault: OpenFault, *, lasting: bool) -> bool:
+        """Until the fault is over by itself, or its time has come. True: it was seen gone."""
+        holding = _Holding(fault=fault, key=unit.binding or "", look=anyio.Event())
+        self._holding[holding.key].append(holding)
+        self._executor.rest()
+        try:
+            why = await self._wait_for_end(step, holding)
+        finally:
+            self._holding[holding.key].remove(holding)
+            self._executor.work()
+        if holding.gone:
+            return True
+        return await self._end(fault, why)
+
+    async def _wait_for_end(self, step: Step, holding: _Holding) -> str:
+        reasons: list[str] = []
+        async with anyio.create_task_group() as group:
+
+            async def timer(wait_s: float, why: str) -> None:
+                await anyio.sleep(wait_s)
+                reasons.append(why)
+                group.cancel_scope.cancel()
+
+            async def event(happened: anyio.Event, why: str) -> None:
+                await happened.wait()
+                reasons.append(why)
+                group.cancel_scope.cancel()
+
+            async def watcher() -> None:
+                await self._watch(holding)
+                reasons.append("gone")
+                group.cancel_scope.cancel()
+
+            if step.hold is not None:
+                group.start_soon(timer, self._hold_s(step), "its time is over")
+            else:
+                group.start_soon(event, self._executor.idle, "all other steps are over")
+            if isinstance(step.hold, Hold):
+                finished = self._executor.step_finished[step.hold.until]
+                group.start_soon(event, finished, f"{step.hold.until} has finished")
+            group.start_soon(watcher)
+        return reasons[0]
+
+    async def _watch(self, holding: _Holding) -> None:
+        """Return when the fault is seen gone though nobody ended it on our side."""
+        context = self._context
+
+        def look(stop: threading.Event) -> None:
+            holding.gone = end_if_gone(holding.fault, context.journal, context.vehicles)
+
+        while True:
+            open_count = sum(len(items) for items in self._holding.values())
+            with anyio.move_on_after(max(LOOK_EVERY_S, open_count * 0.02)):
+                await holding.look.wait()
+            holding.look = anyio.Event()
+            await context.threads.call(look, context.threads.reads)
+            if holding.gone:
+                return
+
+    async def _end(self, fault: OpenFault, why: str) -> bool:
+        context = self._context
+
+        def end_it(stop: threading.Event) -> bool:
+            # The stop event is left alone: nothing cuts an undo short.
+            return end(fault, context.journal, context.vehicles, why=why, by="engine")
+
+        return await context.threads.call(end_it, context.threads.undo)

@@ -1,0 +1,228 @@
+"""One run from its first event to its last: set-up, targets, plan, graph, undo, teardown, verdict."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import anyio
+from msgspec import Struct
+
+from breakfix.engine import catalogue, verdict
+from breakfix.engine.errors import BreakfixError, DriftError, JournalError
+from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunErrored, RunStarted
+from breakfix.engine.guardian_process import GuardianProcess
+from breakfix.engine.home import new_run_id, run_dir
+from breakfix.engine.journal import Journal, read
+from breakfix.engine.model import RunPlan, Scenario
+from breakfix.engine.plan import WorldTargets, drift, make, slim
+from breakfix.engine.run.context import RunContext, World
+from breakfix.engine.run.executor import Executor
+from breakfix.engine.run.http_session import HttpSession
+from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
+from breakfix.engine.run.probe import open_streams
+from breakfix.engine.run.stopper import Stopper
+from breakfix.engine.run.threads import Threads
+from breakfix.engine.run.windup import wind_up
+from breakfix.engine.secrets import Secrets
+from breakfix.engine.streams import Streams
+from breakfix.engine.timeline import Record, fold
+from breakfix.engine.values import seconds
+from breakfix.engine.vehicles.dispatch import Vehicles
+
+BEAT_EVERY_S = 1.0
+
+
+class RunRequest(Struct, frozen=True, kw_only=True):
+    """What a run is asked to do. `planned` is the plan of ``--plan FILE``, which must still hold."""
+
+    scenario: Scenario
+    file: str
+    file_sha256: str
+    inputs: dict[str, Any]
+    seed: int
+    env: str
+    no_faults: bool
+    command: str
+    versions: dict[str, str]
+    planned: RunPlan | None = None
+
+
+class RunDone(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    run_id: str
+    folder: Path
+    record: Record
+    verdict: verdict.Verdict
+
+
+def run(
+    request: RunRequest, targets: WorldTargets, listeners: Iterable[Callable[[Line], None]] = ()
+) -> RunDone:
+    """Run a scenario to its end; when it returns, every fault has been undone or is named as residue.
+
+    Raises JournalError or EngineError where it could not begin.
+    """
+    return anyio.run(_Session(request, targets, tuple(listeners)).run)
+
+
+class _Session:
+    def __init__(
+        self,
+        request: RunRequest,
+        targets: WorldTargets,
+        listeners: tuple[Callable[[Line], None], ...],
+    ) -> None:
+        self._request = request
+        self._targets = targets
+        self._scenario = request.scenario
+        self._run_id = new_run_id(request.scenario.name)
+        self._folder = run_dir(self._run_id)
+        self._journal = Journal.create(self._folder, "engine")
+        self._journal.listeners.extend(listeners)
+        self._stopper = Stopper(self._journal)
+        self._context: RunContext | None = None
+
+    async def run(self) -> RunDone:
+        self._journal.append(self._started(), sync=True)
+        guardian = await anyio.to_thread.run_sync(GuardianProcess.start, self._folder)
+        world = self._world()
+        try:
+            with self._stopper.on_signals():
+                await self._until_stopped(world, guardian)
+                with anyio.CancelScope(shield=True):
+                    await wind_up(world, self._scenario, self._context)
+        finally:
+            world.streams.close()
+            await world.session.close()
+            world.vehicles.close()
+        return await anyio.to_thread.run_sync(self._end, guardian)
+
+    def _started(self) -> RunStarted:
+        request = self._request
+        return RunStarted(
+            run_id=self._run_id,
+            scenario=request.scenario.name,
+            file=request.file,
+            file_sha256=request.file_sha256,
+            versions=request.versions,
+            seed=request.seed,
+            env=request.env,
+            inputs=request.inputs,
+            no_faults=request.no_faults,
+            command=request.command,
+            secrets=request.scenario.secrets,
+        )
+
+    def _world(self) -> World:
+        secrets = Secrets(self._scenario.secrets)
+        endpoints = self._targets.endpoints
+        clock = self._journal.now_s
+        return World(
+            journal=self._journal,
+            vehicles=Vehicles(endpoints, self._folder, secrets, clock),
+            streams=Streams(endpoints, clock),
+            session=HttpSession(),
+            secrets=secrets,
+            threads=Threads(self._scenario.limits.concurrency),
+        )
+
+    async def _until_stopped(self, world: World, guardian: GuardianProcess) -> None:
+        """The part of a run that can be stopped. Errors are journaled, never raised."""
+        try:
+            async with anyio.create_task_group() as group:
+                self._stopper.scope = group.cancel_scope
+                group.start_soon(self._watch, guardian)
+                group.start_soon(self._deadline)
+                await self._stages(world)
+                group.cancel_scope.cancel()
+        except BaseExceptionGroup as errors:
+            for error in _leaves(errors):
+                self._note(error)
+        except Exception as error:
+            self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        expected = isinstance(error, BreakfixError)
+        kind = type(error).__name__ if expected else "unexpected"
+        text = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+        with contextlib.suppress(JournalError):
+            self._journal.append(RunErrored(message=text, kind=kind))
+
+    async def _watch(self, guardian: GuardianProcess) -> None:
+        """Without a guardian nobody would undo what we break: its death ends the run."""
+        while True:
+            if not guardian.alive():
+                self._stopper.stop("the guardian is gone", "guardian")
+            guardian.beat()
+            await anyio.sleep(BEAT_EVERY_S)
+
+    async def _deadline(self) -> None:
+        deadline = self._scenario.limits.deadline
+        await anyio.sleep(max(0.0, seconds(deadline) - self._journal.now_s()))
+        self._stopper.stop(f"the deadline of {deadline} is over", "deadline")
+
+    async def _stages(self, world: World) -> None:
+        await run_setup(world, self._scenario)
+        await start_processes(world, self._targets, self._scenario)
+        plan = await anyio.to_thread.run_sync(self._plan)
+        for endpoint in self._targets.endpoints.values():
+            self._journal.append(EndpointSeen(endpoint=endpoint))
+        self._journal.append(PlanMade(plan=slim(plan)), sync=True)
+        actions = catalogue.load(plan_actions(self._scenario))
+        context = RunContext(
+            plan,
+            world,
+            actions,
+            lambda reason: self._stopper.stop(reason, "invalid"),
+            no_faults=self._request.no_faults,
+        )
+        self._context = context
+        await wait_ready(context)
+        await anyio.to_thread.run_sync(open_streams, context)
+        await Executor(context).run()
+
+    def _plan(self) -> RunPlan:
+        request = self._request
+        plan = make(
+            request.scenario, self._targets, seed=request.seed, inputs=request.inputs, running=True
+        )
+        if request.planned is not None and (changes := drift(plan, request.planned)):
+            raise DriftError("; ".join(changes), hint="Make a new plan and look at it.")
+        return plan
+
+    def _end(self, guardian: GuardianProcess) -> RunDone:
+        record = fold(read(self._journal.path))
+        judged = verdict.judge(record)
+        with contextlib.suppress(JournalError):
+            self._journal.append(
+                RunEnded(
+                    by="engine",
+                    exit_code=judged.exit_code,
+                    verdict=judged.verdict,
+                    reason=judged.reason,
+                    residue=judged.exit_code == 6,
+                ),
+                sync=True,
+            )
+        self._journal.close()
+        guardian.dismiss()
+        record = fold(read(self._journal.path))
+        return RunDone(
+            run_id=self._run_id, folder=self._folder, record=record, verdict=verdict.judge(record)
+        )
+
+
+def plan_actions(scenario: Scenario) -> set[str]:
+    """The names of all actions that a scenario uses."""
+    named = {step.uses for step in scenario.steps if "." in step.uses}
+    return named | {probe.uses for probe in scenario.probes.values()}
+
+
+def _leaves(group: BaseExceptionGroup) -> Iterable[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,50 @@
+"""The one road on which a run is stopped: signals, deadline, a dead guardian, an invalid run."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import anyio
+
+from breakfix.engine.errors import JournalError
+from breakfix.engine.events import CancelRequested
+from breakfix.engine.journal import Journal
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Cause = Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
+
+
+class Stopper:
+    """Stop starting, cancel what runs; the undo comes after, and no second request cuts it short."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.scope: anyio.CancelScope | None = None
+        self.requested = False
+
+    def stop(self, why: str, source: Cause) -> None:
+        """Ask for the end of the run; from the second time on only noted."""
+        first, self.requested = not self.requested, True
+        # A full disk must not keep the run from stopping.
+        with contextlib.suppress(JournalError):
+            self._journal.append(CancelRequested(why=why, source=source))
+        if first and self.scope is not None:
+            self.scope.cancel()
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Signals end the run while this is entered."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        again = "again: faults are being undone already" if self.requested else ""
+        self.stop(f"{number.name} {again}".strip(), "signal")
