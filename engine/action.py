@@ -97,7 +97,8 @@ class ExecOp(_OpFields, frozen=True, kw_only=True, tag="exec", omit_defaults=Tru
 class SpawnOp(_OpFields, frozen=True, kw_only=True, tag="spawn", omit_defaults=True):
     """Start a process of a process target, in a session of its own, carrying the mark of the target.
 
-    Its output is appended to `output`, a path inside the run's folder.
+    Its output is appended to `output`, a path inside the run's folder. Where something that carries
+    the mark is alive, nothing is started, and that is ``ok``. ``data`` is ``{"incarnation": "PID@START"}``.
     """
 
     argv: tuple[str, ...]
@@ -111,12 +112,14 @@ class SignalOp(_OpFields, frozen=True, kw_only=True, tag="signal", omit_defaults
     """Send a signal to every process that carries `mark` (in its environment, as BREAKFIX_MARK).
 
     With `only_incarnation` set, to that one process alone, and only if its start time is the same.
-    ``ok`` also when there is none left.
+    ``ok`` also when there is none left. With `gone_within_s`, the op then waits until there is none.
     """
 
     mark: str
     signal: str
     only_incarnation: str = ""
+    gone_within_s: float = 0.0
+    """After so long it ends, whatever is left; SIGKILL is not ``ok`` where something is."""
 
 
 class ProcessOp(_OpFields, frozen=True, kw_only=True, tag="process", omit_defaults=True):
@@ -229,6 +232,17 @@ class ProcessFacts(Struct, frozen=True, kw_only=True, tag="process"):
     cgroups: bool = False
     """This machine lets us make control groups of our own for cpu and memory."""
     allow: tuple[str, ...] = ()
+
+    def start_op(self) -> SpawnOp:
+        """What starts it."""
+        return SpawnOp(
+            argv=self.argv,
+            env=self.env,
+            cwd=self.cwd,
+            mark=self.identity.object_id,
+            output=self.output,
+            target=self.identity,
+        )
 
 
 class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):

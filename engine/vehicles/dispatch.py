@@ -1,0 +1,173 @@
+"""Ops to the vehicle that executes them; one door, so that the rules for all ops stand in one place.
+
+An op that holds something unknown is refused. Secrets are put in right before it runs, and masked in
+all that comes back. The identity that it is bound to is compared right before.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import structs
+
+from breakfix.engine.action import (
+    UNKNOWN_PATTERN,
+    DockerOp,
+    ExecOp,
+    FileOp,
+    Identity,
+    Op,
+    Outcome,
+    ProcessOp,
+    SignalOp,
+    SpawnOp,
+)
+from breakfix.engine.errors import VehicleError
+from breakfix.engine.events import Endpoint
+from breakfix.engine.secrets import Secrets
+from breakfix.engine.vehicles import http
+from breakfix.engine.vehicles.local import Local
+
+_REFERENCE: Final = b"${secret:"
+_UNKNOWN: Final = b"<unknown: "
+_NO_SUCH_CONTAINER: Final = 404
+
+
+class Vehicles:
+    """Executes ops. Blocking and thread-safe; imports the Docker vehicles when the first op for one
+    comes.
+
+    `on_spawn(op, "PID@START")`, where set, is called while a started process still waits: what it
+    writes down is true before the program runs; when it raises, the program never does.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        run_dir: Path,
+        secrets: Secrets,
+        clock: Callable[[], float],
+    ) -> None:
+        self.endpoints = endpoints
+        self._secrets = secrets
+        self._clock = clock
+        self._local = Local(run_dir)
+
+    @property
+    def on_spawn(self) -> Callable[[SpawnOp, str], None]:
+        """Who is told of started processes."""
+        return self._local.spawner.announce
+
+    @on_spawn.setter
+    def on_spawn(self, announce: Callable[[SpawnOp, str], None]) -> None:
+        self._local.spawner.announce = announce
+
+    def close(self) -> None:
+        """No op comes after this one."""
+        self._local.close()
+
+    def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
+        """Execute one op. `stop` ends it early: an effect is then over, or known not to have been.
+
+        Raises VehicleError where it could not be tried at all, BreakfixError where a secret that it
+        needs is not there.
+        """
+        written = msgspec.json.encode(op)
+        if _UNKNOWN in written:
+            names = ", ".join(UNKNOWN_PATTERN.findall(written.decode()))
+            raise VehicleError(f"The op cannot run: it holds {names}.")
+        revealed = _put_in(op, self._secrets.reveal) if _REFERENCE in written else op
+        started_at_s = self._clock()
+        outcome = self._moved_on(revealed) or self._execute(revealed, stop)
+        return structs.replace(
+            outcome,
+            text=self._secrets.mask(outcome.text),
+            stderr=self._secrets.mask(outcome.stderr),
+            error=self._secrets.mask(outcome.error),
+            data=_mapped(outcome.data, self._secrets.mask),
+            started_at_s=started_at_s,
+            ended_at_s=self._clock(),
+        )
+
+    def _execute(self, op: Op, stop: threading.Event | None) -> Outcome:
+        if isinstance(op, DockerOp):
+            return self._docker(op, stop)
+        if isinstance(op, ExecOp):
+            return self._local.execute(op, stop) if op.via == "local" else self._exec(op, stop)
+        if isinstance(op, SpawnOp):
+            return self._local.spawn(op, stop)
+        if isinstance(op, SignalOp):
+            return self._local.signal(op, stop)
+        if isinstance(op, ProcessOp):
+            return self._local.read_process(op)
+        if isinstance(op, FileOp):
+            return self._local.file(op)
+        return http.send(op, stop)
+
+    def _docker(self, op: DockerOp, stop: threading.Event | None) -> Outcome:
+        from breakfix.engine.vehicles import docker_api
+
+        return docker_api.request(self._endpoint(op.target, op.endpoint), op, stop)
+
+    def _exec(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
+        from breakfix.engine.vehicles import docker_exec
+
+        return docker_exec.run(self._endpoint(op.target, ""), op, stop)
+
+    def _endpoint(self, target: Identity | None, named: str) -> Endpoint:
+        name = target.endpoint if target is not None and target.endpoint else named
+        if name not in self.endpoints:
+            raise VehicleError(
+                f"This run knows no Docker engine called {name or '(no name)'}.",
+                hint="The journal records the engines that a run uses.",
+            )
+        return self.endpoints[name]
+
+    def _moved_on(self, op: Op) -> Outcome | None:
+        """What comes of an op whose target is not in the life any more that it was bound to."""
+        target = op.target
+        if target is None or op.level != "incarnation":
+            return None
+        if target.kind == "docker":
+            asked = self._docker(_inspect(target), None)
+            if not asked.ok and asked.code != _NO_SUCH_CONTAINER:
+                return asked
+            now = _container_life(asked.data)
+        else:
+            now = self._local.incarnation(target)
+        if now == target.incarnation:
+            return None
+        what = f"runs as {now} now, not as {target.incarnation}" if now else "does not run any more"
+        return Outcome(ok=False, gone=True, error=f"{target.name} {what}; nothing was sent")
+
+
+def _inspect(target: Identity) -> DockerOp:
+    return DockerOp(
+        method="GET", path=f"/containers/{target.object_id}/json", changes="no", target=target
+    )
+
+
+def _container_life(inspect: Any) -> str:
+    """``PID@STARTED`` of the answer of inspect; empty where nothing runs."""
+    state = inspect.get("State") if isinstance(inspect, dict) else None
+    if not isinstance(state, dict) or not state.get("Pid"):
+        return ""
+    return f"{state['Pid']}@{state['StartedAt']}"
+
+
+def _put_in(op: Op, reveal: Callable[[str], str]) -> Op:
+    names = [name for name in op.__struct_fields__ if name != "target"]
+    return structs.replace(op, **{name: _mapped(getattr(op, name), reveal) for name in names})
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Data with every text in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_mapped(item, change) for item in value)
+    return value
