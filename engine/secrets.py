@@ -1,7 +1,8 @@
 """Secrets: references in documents and journals, values only at the moment of use.
 
-In parameters and ops a secret stands as ``${secret:NAME}``. `Secrets.reveal` puts the value in, right
-before an op runs; `Secrets.mask` takes it out of everything that comes back.
+In parameters and ops a secret stands as ``${secret:NAME}``, inside of JSON as ``${secret:NAME|json}``.
+`Secrets.reveal` puts the value in, right before an op runs; `Secrets.mask` takes it out of everything
+that comes back.
 """
 
 import base64
@@ -20,7 +21,7 @@ from breakfix.engine.model import SecretSource
 
 MASK: Final = "***"
 
-_REFERENCE: Final = re.compile(r"\$\{secret:([a-z][a-z0-9_]*)\}")
+_REFERENCE: Final = re.compile(r"\$\{secret:([a-z][a-z0-9_]*)(\|json)?\}")
 _EMBEDDED_CHARS_MIN: Final = 4
 """A piece of base64 that is shorter than this is found in text that has nothing to do with it."""
 
@@ -42,7 +43,12 @@ class Secrets:
         """
         if "${secret:" not in text:
             return text
-        return _REFERENCE.sub(lambda match: self._value(match[1]), text)
+
+        def value(match: re.Match[str]) -> str:
+            found = self._value(match[1])
+            return json.dumps(found)[1:-1] if match[2] else found
+
+        return _REFERENCE.sub(value, text)
 
     def mask(self, text: str) -> str:
         """The text without any value: written out, or in URL, base64, JSON, HTML or Python form.

@@ -1,0 +1,1 @@
+"""Names, as the engine's machine resolves them."""

@@ -1,0 +1,77 @@
+"""Processes that the engine itself starts: what their faults and repairs have in common."""
+
+import sys
+from typing import Final
+
+from breakfix.engine.action import Check, ExecOp, Identity, Plan, ProcessFacts, ProcessOp
+from breakfix.engine.errors import PreconditionError
+
+_GROUPS: Final = "breakfix.engine.vehicles.cgroup"
+"""The module that makes control groups, run as a program of its own."""
+
+
+def require_running(facts: ProcessFacts) -> None:
+    """Raises PreconditionError where nothing of the target runs."""
+    if not facts.running:
+        name = facts.identity.name
+        raise PreconditionError(
+            "R501", f"process {name} is not running", fix="start it first, with process.start"
+        )
+
+
+def status(target: Identity) -> ProcessOp:
+    """What reads the state of a target."""
+    return ProcessOp(mark=target.object_id, target=target)
+
+
+def runs(target: Identity) -> Check:
+    """It is running."""
+    return Check(
+        op=status(target),
+        pick="/running",
+        is_="eq",
+        value=True,
+        within_s=10.0,
+        asked=f"{target.name} is running",
+    )
+
+
+def limited(
+    facts: ProcessFacts, controller: str, limit: float, limit_text: str, asked: str
+) -> Plan:
+    """A control group with a limit around a target, read back.
+
+    Raises PreconditionError where nothing of it runs, or this machine does not let us.
+    """
+    require_running(facts)
+    target = facts.identity
+    if not facts.cgroups:
+        raise PreconditionError(
+            "R503",
+            f"the limits of process {target.name} cannot be set: this machine does not let us make "
+            "control groups for cpu and memory",
+            fix="run as root, outside of a container that mounts /sys/fs/cgroup read-only",
+        )
+    read = _groups_op("read", controller, target, target.incarnation)
+    all_of_it = f"all of {target.name} is limited"
+    not_limited = f"{target.name} is not limited"
+    return Plan(
+        apply=(_groups_op("set", controller, target, target.incarnation, limit_text),),
+        effect=(
+            # Not "equal": the kernel rounds a limit down to whole pages.
+            Check(op=read, pick="/limit", is_="le", value=limit, asked=asked),
+            Check(op=read, pick="/outside", is_="eq", value=0, asked=all_of_it),
+        ),
+        undo=(_groups_op("clear", controller, target),),
+        gone=(Check(op=read, pick="/exists", is_="eq", value=False, asked=not_limited),),
+        mechanism="control group",
+    )
+
+
+def _groups_op(verb: str, controller: str, target: Identity, *rest: str) -> ExecOp:
+    return ExecOp(
+        argv=(sys.executable, "-m", _GROUPS, verb, controller, target.object_id, *rest),
+        changes="no" if verb == "read" else "yes",
+        target=target,
+        timeout_s=15.0,
+    )

@@ -1,0 +1,50 @@
+"""process.kill"""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from breakfix.actions.process import require_running, runs, status
+from breakfix.engine.action import Check, Fault, Kind, Plan, ProcessFacts, SignalOp
+
+
+class Kill(Fault, frozen=True, kw_only=True):
+    """Kill a process target: everything that it consists of gets the signal.
+
+    The effect is seen when the process that was there is there no more. Nothing starts it again by
+    itself: a repair does (`process.start`), or the undo, where the step is held. At the end of the run
+    the target is ended instead.
+    """
+
+    serves: ClassVar[tuple[Kind, ...]] = ("process",)
+    lasting: ClassVar[bool] = False
+    examples = ({}, {"signal": "SIGTERM"})
+
+    signal: Annotated[
+        Literal["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGHUP"],
+        Meta(description="The signal. All but SIGKILL can be caught, or ignored."),
+    ] = "SIGKILL"
+
+    def plan(self, facts: ProcessFacts) -> Plan:
+        """Signal everything that carries the mark; another incarnation, or none, is the proof."""
+        require_running(facts)
+        target = facts.identity
+        return Plan(
+            apply=(
+                SignalOp(
+                    mark=target.object_id, signal=self.signal, target=target, level="incarnation"
+                ),
+            ),
+            effect=(
+                Check(
+                    op=status(target),
+                    pick="/incarnation",
+                    is_="ne",
+                    value=target.incarnation,
+                    asked=f"{target.name} as it was is gone",
+                ),
+            ),
+            undo=(facts.start_op(),),
+            gone=(runs(target),),
+            rebinds=True,
+        )

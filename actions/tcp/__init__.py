@@ -1,0 +1,1 @@
+"""TCP from the engine's machine."""

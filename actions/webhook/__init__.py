@@ -1,0 +1,1 @@
+"""Webhooks: others are told to mend something."""
