@@ -107,14 +107,16 @@ class Vehicles:
         return http.send(op, stop)
 
     def _docker(self, op: DockerOp, stop: threading.Event | None) -> Outcome:
+        endpoint = self._endpoint(op.target, op.endpoint)
         from breakfix.engine.vehicles import docker_api
 
-        return docker_api.request(self._endpoint(op.target, op.endpoint), op, stop)
+        return docker_api.request(endpoint, op, stop)
 
     def _exec(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
+        endpoint = self._endpoint(op.target, "")
         from breakfix.engine.vehicles import docker_exec
 
-        return docker_exec.run(self._endpoint(op.target, ""), op, stop)
+        return docker_exec.run(endpoint, op, stop)
 
     def _endpoint(self, target: Identity | None, named: str) -> Endpoint:
         name = target.endpoint if target is not None and target.endpoint else named

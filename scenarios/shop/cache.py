@@ -6,13 +6,14 @@ that the cache is there.
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 
 class Cache(BaseHTTPRequestHandler):
     """One request."""
 
-    entries: dict[str, bytes] = {"/": b"the cache is here\n"}  # noqa: RUF012
+    entries: ClassVar[dict[str, bytes]] = {"/": b"the cache is here\n"}
 
     def do_GET(self) -> None:
         """The value of a key."""
