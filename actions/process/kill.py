@@ -11,9 +11,9 @@ from breakfix.engine.action import Check, Fault, Kind, Plan, ProcessFacts, Signa
 class Kill(Fault, frozen=True, kw_only=True):
     """Kill a process target: everything that it consists of gets the signal.
 
-    The effect is seen when the process that was there is there no more. Nothing starts it again by
-    itself: a repair does (`process.start`), or the undo, where the step is held. At the end of the run
-    the target is ended instead.
+    The effect is seen when nothing of it is left. Nothing starts it again by itself: a repair does
+    (`process.start`), or the undo, where the step is held. At the end of the run the target is ended
+    instead.
     """
 
     serves: ClassVar[tuple[Kind, ...]] = ("process",)
@@ -26,7 +26,7 @@ class Kill(Fault, frozen=True, kw_only=True):
     ] = "SIGKILL"
 
     def plan(self, facts: ProcessFacts) -> Plan:
-        """Signal everything that carries the mark; another incarnation, or none, is the proof."""
+        """Signal everything that carries the mark, until nothing does."""
         require_running(facts)
         target = facts.identity
         return Plan(
@@ -38,10 +38,11 @@ class Kill(Fault, frozen=True, kw_only=True):
             effect=(
                 Check(
                     op=status(target),
-                    pick="/incarnation",
-                    is_="ne",
-                    value=target.incarnation,
-                    asked=f"{target.name} as it was is gone",
+                    pick="/running",
+                    is_="eq",
+                    value=False,
+                    within_s=10.0,
+                    asked=f"nothing of {target.name} runs",
                 ),
             ),
             undo=(facts.start_op(),),

@@ -45,7 +45,7 @@ def test_an_op_that_holds_something_unknown_is_refused(
     vehicles: Vehicles, op: ExecOp | SpawnOp | ProcessOp
 ) -> None:
     """What a preview could not know never reaches a target."""
-    with pytest.raises(VehicleError, match="<unknown: (pid|mark) of shop>"):
+    with pytest.raises(VehicleError, match=r"<unknown: (pid|mark) of shop>"):
         vehicles.run(op)
 
 

@@ -1,7 +1,6 @@
 """Processes of process targets: told before they run, known by their mark, ended with all they start."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -46,7 +45,7 @@ def test_it_runs_with_its_mark_in_a_session_of_its_own(
     assert stat is not None
     assert stat.session == pid
     assert carries(pid, mark)
-    assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
+    assert sorted(entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2"]
 
 
 def test_it_is_told_before_the_program_runs(
