@@ -1,5 +1,6 @@
 """Processes of process targets: known to the journal before their program runs."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -29,14 +30,15 @@ _ERRORS: Final = 4
 _ABOVE: Final = 10
 """Our ends of the pipes are above the numbers that they get in the child."""
 
-# The child waits here, with the mark in its environment already. A pipe that closes without the
-# letter means that whoever started it is gone, and then nothing may run. The environment is taken
-# from the kernel, since an interpreter may add to its own.
+# The child says that it is ready, with the mark in its environment, and waits. A pipe that closes
+# without the letter means that whoever started it is gone, and then nothing may run. The environment
+# is taken from the kernel, since an interpreter may add to its own.
 _LAUNCHER: Final = f"""
 import os, signal, sys
 cwd, path, *argv = sys.argv[1:]
 with open("/proc/self/environ", "rb") as file:
     pairs = [item.partition(b"=") for item in file.read().split(b"\\0")]
+os.write({_ERRORS}, b"r")
 if os.read({_GO}, 1) != b"x":
     os._exit(125)
 try:
@@ -98,17 +100,27 @@ class Spawner:
         self._children.add(waiting.pid, op.mark)
         if stop is not None and stop.is_set():
             return Outcome(ok=False, error="was stopped before it began")
-        self.announce(op, stat.incarnation)
-        os.write(waiting.go, b"x")
-        failed = _wait_for_exec(waiting.errors, op.timeout_s)
-        if failed is None:
+        if why := self._start(op, waiting, stat.incarnation):
             self._marked.send(op.mark, signal.SIGKILL)
-            return Outcome(ok=False, error=f"{op.argv[0]} did not start in time")
-        if failed:
             self._marked.wait_gone(op.mark, op.timeout_s)
-            why = why_not_started(op.argv[0], op.cwd, OSError(failed, os.strerror(failed)))
             return Outcome(ok=False, error=why)
         return Outcome(ok=True, data={"incarnation": stat.incarnation})
+
+    def _start(self, op: SpawnOp, waiting: "_Waiting", incarnation: str) -> str:
+        """Why the program does not run; empty where it does."""
+        late = f"{op.argv[0]} did not start in time"
+        if _said(waiting.errors, 1, op.timeout_s) != b"r":
+            return late
+        self.announce(op, incarnation)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(waiting.go, b"x")
+        # Its exec closes the pipe; if that fails, the number of the error comes first.
+        said = _said(waiting.errors, 16, op.timeout_s)
+        if said is None:
+            return late
+        number = int(said or b"0")
+        error = OSError(number, os.strerror(number))
+        return why_not_started(op.argv[0], op.cwd, error) if number else ""
 
 
 class _Waiting(Struct, frozen=True):
@@ -178,9 +190,8 @@ def _launch(op: SpawnOp, path: str, output: Path, environ: dict[str, str]) -> _W
     return _Waiting(pid, go_out, errors_in)
 
 
-def _wait_for_exec(errors: int, within_s: float) -> int | None:
-    """0 when the program runs (its exec closed the pipe), else the number of the error; None where
-    neither was seen in time."""
+def _said(descriptor: int, bytes_max: int, within_s: float) -> bytes | None:
+    """What the child says next; empty when it has closed the pipe, None when nothing came in time."""
     ready = select.poll()
-    ready.register(errors, select.POLLIN)
-    return int(os.read(errors, 16) or b"0") if ready.poll(within_s * 1000) else None
+    ready.register(descriptor, select.POLLIN)
+    return os.read(descriptor, bytes_max) if ready.poll(within_s * 1000) else None
