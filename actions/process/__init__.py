@@ -70,7 +70,7 @@ def limited(
 
 def _groups_op(verb: str, controller: str, target: Identity, *rest: str) -> ExecOp:
     return ExecOp(
-        argv=(sys.executable, "-m", _GROUPS, verb, controller, target.object_id, *rest),
+        argv=(sys.executable, "-P", "-m", _GROUPS, verb, controller, target.object_id, *rest),
         changes="no" if verb == "read" else "yes",
         target=target,
         timeout_s=15.0,

@@ -27,7 +27,6 @@ from breakfix.engine.action import (
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.events import Endpoint
 from breakfix.engine.secrets import Secrets
-from breakfix.engine.vehicles import http
 from breakfix.engine.vehicles.local import Local
 
 _REFERENCE: Final = b"${secret:"
@@ -36,8 +35,8 @@ _NO_SUCH_CONTAINER: Final = 404
 
 
 class Vehicles:
-    """Executes ops. Blocking and thread-safe; imports the Docker vehicles when the first op for one
-    comes.
+    """Executes ops. Blocking and thread-safe; imports the vehicles for Docker and HTTP when the first
+    op for one comes.
 
     `on_spawn(op, "PID@START")`, where set, is called while a started process still waits: what it
     writes down is true before the program runs; when it raises, the program never does.
@@ -104,6 +103,8 @@ class Vehicles:
             return self._local.read_process(op)
         if isinstance(op, FileOp):
             return self._local.file(op)
+        from breakfix.engine.vehicles import http
+
         return http.send(op, stop)
 
     def _docker(self, op: DockerOp, stop: threading.Event | None) -> Outcome:
