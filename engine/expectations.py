@@ -1,0 +1,147 @@
+"""Expectations against observations: a row for each claim, over the worst episode it is about."""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from breakfix.engine.timeline.facts import ExpectFacts, Interval
+from breakfix.engine.timeline.record import (
+    EpisodeFacts,
+    HealedBy,
+    Judged,
+    Measured,
+    MissingFacts,
+    Record,
+    Row,
+)
+from breakfix.engine.timeline.words import healed_in_words, with_interval
+from breakfix.engine.values import format_seconds, seconds
+
+Timed = Literal["detected_within", "mitigated_within", "restored_within"]
+_TIMED: Final[tuple[Timed, ...]] = ("detected_within", "mitigated_within", "restored_within")
+_METRICS: Final[dict[Timed, tuple[str, ...]]] = {
+    # Where no sample shows when it went bad, detection counts from the effect.
+    "detected_within": ("time_to_detect_s", "time_to_detect_from_effect_s"),
+    "mitigated_within": ("time_to_mitigate_s",),
+    "restored_within": ("time_to_restore_s",),
+}
+_HEAVIER: Final[dict[Judged, int]] = {"failed": 2, "inconclusive": 1, "passed": 0}
+_VERBS: Final[dict[str, str]] = {
+    "detected_within": "detected within",
+    "mitigated_within": "good again within",
+    "restored_within": "restored within",
+    "healed_by": "healed by",
+}
+
+
+def rows(record: Record) -> Iterator[Row]:
+    """One row for each claim of each expectation, in the order of the file."""
+    for expect in record.plan.expect if record.plan is not None else ():
+        about = expect.fault or "the run"
+        cases = list(_cases(record, expect))
+        for claim in _TIMED:
+            bound = getattr(expect, claim)
+            if bound is not None:
+                yield _worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
+                    about, claim, bound
+                )
+        if expect.healed_by is not None:
+            wanted = expect.healed_by
+            yield _worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
+                about, "healed_by", wanted
+            )
+
+
+def in_words(row: Row) -> str:
+    """A row as a sentence without its full stop."""
+    about = row.about if row.about != "the run" else "the run (its worst episode)"
+    return f"{about}: expected to be {_VERBS[row.expects]} {row.wanted}; {row.observed}"
+
+
+def _cases(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]]:
+    """The episodes that an expectation is about, seen from its fault."""
+    for index, episode in enumerate(record.episodes):
+        if expect.fault is None:
+            yield index, episode.measured
+        elif expect.fault in episode.steps:
+            yield index, _seen_from(expect.fault, episode)
+
+
+def _seen_from(step: str, episode: EpisodeFacts) -> Measured:
+    own = (item.measured for item in episode.by_step if item.step == step)
+    return next(own, episode.measured)
+
+
+def _worst(found: list[Row]) -> Row | None:
+    """The heaviest verdict; of equal ones, the longest time."""
+    return max(
+        found,
+        key=lambda row: (
+            _HEAVIER[row.verdict],
+            (row.observed_s or (0.0, row.at_least_s or 0.0))[1],
+        ),
+        default=None,
+    )
+
+
+def _unmet(about: str, claim: Timed | Literal["healed_by"], wanted: str) -> Row:
+    return Row(
+        about=about,
+        expects=claim,
+        wanted=wanted,
+        verdict="inconclusive",
+        observed="no such fault was applied",
+        bound_s=None if claim == "healed_by" else seconds(wanted),
+    )
+
+
+def _timed(about: str, claim: Timed, wanted: str, index: int, measured: Measured) -> Row:
+    bound_s = seconds(wanted)
+    names = _METRICS[claim]
+    observed: Interval | None = None
+    for name in names:
+        observed = observed or getattr(measured.metrics, name)
+    missing = [measured.metrics.missing[n] for n in names if n in measured.metrics.missing]
+    verdict, said, at_least_s = _judge_time(observed, missing, bound_s)
+    return Row(
+        about=about,
+        expects=claim,
+        wanted=wanted,
+        verdict=verdict,
+        observed=said,
+        bound_s=bound_s,
+        observed_s=observed,
+        at_least_s=at_least_s,
+        episode=index,
+    )
+
+
+def _judge_time(
+    observed: Interval | None, missing: list[MissingFacts], bound_s: float
+) -> tuple[Judged, str, float | None]:
+    """An interval that contains its bound is inconclusive, and so is a censored value below it."""
+    if observed is not None:
+        said = f"took {with_interval(observed)}"
+        if observed[1] <= bound_s:
+            return "passed", said, None
+        return "failed" if observed[0] > bound_s else "inconclusive", said, None
+    censored = [item for item in missing if item.reason == "censored"]
+    if censored:
+        at_least_s = max(item.at_least_s or 0.0 for item in censored)
+        said = f"{censored[0].why} for at least {format_seconds(at_least_s)}"
+        return "failed" if at_least_s > bound_s else "inconclusive", said, at_least_s
+    return "inconclusive", missing[0].why if missing else "not measured", None
+
+
+def _healed(about: str, wanted: str, index: int, measured: Measured) -> Row:
+    healed: HealedBy | None = measured.healed_by
+    verdict: Judged = "passed" if healed == wanted else "failed"
+    if healed is None or healed == "absorbed":
+        verdict = "inconclusive"
+    return Row(
+        about=about,
+        expects="healed_by",
+        wanted=wanted,
+        verdict=verdict,
+        observed=f"it was {healed_in_words(healed)}",
+        episode=index,
+    )

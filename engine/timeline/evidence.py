@@ -1,0 +1,117 @@
+"""What the samples and repairs of a run show, ready to be cut into episodes."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Struct
+
+from breakfix.engine.model import Step
+from breakfix.engine.timeline.collect import Collected
+from breakfix.engine.timeline.facts import FaultFacts, RepairFacts, UnitFacts
+from breakfix.engine.timeline.lineage import Lineage
+from breakfix.engine.timeline.measure import Scene
+from breakfix.engine.timeline.series import Outage, Poll, Series, key_of, poll_of, wanted_of
+from breakfix.engine.timeline.steps import needed
+
+T = TypeVar("T")
+
+
+class During(Struct, frozen=True, kw_only=True):
+    """What happened in a stretch of the run."""
+
+    outages: list[Outage]
+    polls: list[Poll]
+    repairs: list[RepairFacts]
+
+
+class Evidence:
+    """The polls, outages and repairs of a run, each in the order of its time."""
+
+    def __init__(
+        self, seen: Collected, units: Sequence[UnitFacts], steps: Mapping[str, Step]
+    ) -> None:
+        plan = seen.plan
+        self.end_s = seen.last_s
+        self.lineage = Lineage(plan.scenario.steps if plan is not None else None)
+        self.expected = {row.fault for row in plan.scenario.expect} if plan is not None else set()
+        self.polls = sorted(_polls(seen, units, steps, self.lineage), key=_decided_s)
+        self.outages = sorted(
+            _outages(seen, units, steps, self.lineage), key=lambda o: o.first_bad_ended_at_s
+        )
+        self.repairs = sorted(
+            (repair for repair in seen.lives.repairs.values() if not repair.put_back), key=_began_s
+        )
+        self._needed = {step.id: partial(needed, step.require) for step in steps.values()}
+
+    def during(self, from_s: float, until_s: float) -> During:
+        """What was decided in a stretch of the run, its end not included."""
+
+        def cut(items: list[T], instant_s: Callable[[T], float]) -> list[T]:
+            first = bisect_left(items, from_s, key=instant_s)
+            return items[first : bisect_left(items, until_s, key=instant_s)]
+
+        return During(
+            outages=cut(self.outages, lambda outage: outage.first_bad_ended_at_s),
+            polls=cut(self.polls, _decided_s),
+            repairs=cut(self.repairs, _began_s),
+        )
+
+    def scene(self, faults: Sequence[FaultFacts], during: During) -> Scene:
+        """Some faults with what is downstream of them."""
+        mask = 0
+        for fault in faults:
+            mask |= self.lineage.bit(fault.step)
+        return Scene(
+            faults=faults,
+            outages=[outage for outage in during.outages if outage.mask & mask],
+            polls=[poll for poll in during.polls if poll.mask & mask],
+            repairs=[r for r in during.repairs if self.lineage.upstream(r.step) & mask],
+            needed=self._needed,
+        )
+
+
+def _decided_s(poll: Poll) -> float:
+    return poll.met.at_s[1] if poll.met is not None else poll.over_at_s
+
+
+def _began_s(repair: RepairFacts) -> float:
+    return repair.started_at_s[0]
+
+
+def _polls(
+    seen: Collected, units: Sequence[UnitFacts], steps: Mapping[str, Step], lineage: Lineage
+) -> list[Poll]:
+    """The detect and verify units that took samples of their own."""
+    found = []
+    for unit in units:
+        step = steps.get(unit.step)
+        samples = seen.samples_of.get(unit.unit)
+        if step is not None and samples and step.phase in ("detect", "verify"):
+            found.append(poll_of(step, unit, samples, lineage))
+    return found
+
+
+def _outages(
+    seen: Collected, units: Sequence[UnitFacts], steps: Mapping[str, Step], lineage: Lineage
+) -> list[Outage]:
+    """The outages of every series of samples."""
+    by_unit = {unit.unit: unit for unit in units}
+    series: dict[tuple[str, str, str], Series] = {}
+    for name, samples in seen.samples_of.items():
+        unit = by_unit.get(name)
+        step_id = unit.step if unit is not None else name
+        step = steps.get(step_id)
+        inverted = step is not None and (step.phase, wanted_of(step, samples)) in (
+            ("detect", "good"),
+            ("verify", "bad"),
+        )
+        for sample in samples:
+            key = key_of(step, sample.probe, unit.target if unit is not None else "")
+            one = series.setdefault(key, Series(key))
+            one.samples.append(sample)
+            one.steps[step_id] = None
+            one.mask |= lineage.upstream(step_id)
+            one.inverted = one.inverted or inverted
+    return [outage for one in series.values() for outage in one.outages()]

@@ -1,0 +1,297 @@
+"""What is known of each thing in a run: the parts of a record that need no interpretation.
+
+Every measured time is a pair ``[lower, upper]`` in seconds; where the engine's own clock was read,
+the two are equal. Instants (``_at_s``) count from the run's start on its monotonic clock. What was
+planned (due, hold, pause before a retry) is a plain number.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from breakfix.engine.events import EndedBy, Role, SampleState, StepState
+
+Interval = Annotated[
+    tuple[float, float],
+    Meta(description="[lower, upper] in seconds: the true value lies between the two"),
+]
+FaultState = Literal["intended", "active", "ending", "ended", "residue"]
+PhaseName = Literal["inject", "detect", "remediate", "verify", "wait", "unknown"]
+
+
+class _Facts(Struct, frozen=True, kw_only=True):
+    """A part of the record."""
+
+
+class WriterFacts(_Facts, frozen=True, kw_only=True):
+    """One tenure of the journal. `same_boot` is False where the machine was started anew since the
+    first writer: its instants are by the wall clock then."""
+
+    role: Role
+    pid: int
+    taken_at_s: Interval
+    wall_s: float
+    same_boot: bool = True
+    torn_bytes: int = 0
+
+
+class RunFacts(_Facts, frozen=True, kw_only=True):
+    """What was run, when, and how to run it again. `ended_at_s` is the instant of the last line."""
+
+    run_id: str = ""
+    scenario: str = ""
+    description: str = ""
+    file: str = ""
+    file_sha256: str = ""
+    versions: dict[str, str] = {}
+    seed: int | None = None
+    env: str = ""
+    inputs: dict[str, Any] = {}
+    no_faults: bool = False
+    command: str = ""
+    started_wall_s: float | None = None
+    """Seconds since the epoch."""
+    ended_at_s: Interval = (0.0, 0.0)
+    complete: bool = False
+    """A writer has said that the run is over."""
+    residue: bool = False
+    """The last writer said that something was left behind."""
+    head: str = ""
+    """The hash of the journal's last line; the next line would carry it as `prev`."""
+    lines: int = 0
+
+
+class SetFacts(_Facts, frozen=True, kw_only=True):
+    """What a named target resolved to."""
+
+    name: str
+    share: str
+    picked: tuple[str, ...]
+
+
+class ExpectFacts(_Facts, frozen=True, kw_only=True):
+    """One expectation, as the scenario wrote it."""
+
+    fault: str | None = None
+    detected_within: str | None = None
+    mitigated_within: str | None = None
+    restored_within: str | None = None
+    healed_by: str | None = None
+
+
+class PlanFacts(_Facts, frozen=True, kw_only=True):
+    """What was planned."""
+
+    hash: str
+    worst_s: float
+    deadline_s: float
+    critical_path: tuple[str, ...]
+    sets: tuple[SetFacts, ...]
+    blast: dict[str, str]
+    warnings: tuple[str, ...]
+    expect: tuple[ExpectFacts, ...]
+
+
+class StepFacts(_Facts, frozen=True, kw_only=True):
+    """One step: how its units joined. `needed` of its units had to succeed."""
+
+    id: str
+    phase: PhaseName
+    uses: str = ""
+    description: str = ""
+    on_failure: Literal["fail", "continue"] = "fail"
+    needed: int = 1
+    units: int = 0
+    state: StepState = "pending"
+    reason: str = ""
+    blocked_by: str = ""
+    """Of a blocked step: the step that went wrong upstream of it. Empty where it is only a branch
+    that was not taken."""
+    blind: bool = False
+    """Of a failed detect or verify step: no sample of its failed units could be taken."""
+
+
+class AttemptFacts(_Facts, frozen=True, kw_only=True):
+    """One attempt of a unit."""
+
+    attempt: int
+    started_at_s: Interval
+    ended_at_s: Interval
+    outcome: Literal["succeeded", "failed", "errored", "cancelled"]
+    error: str = ""
+    retry_in_s: float | None = None
+
+
+class UnitFacts(_Facts, frozen=True, kw_only=True):
+    """One step on one target. `run_s` is the time of its attempts (of a fault: of its apply ops),
+    `check_s` from there until the effect was seen, `undo_s` from the wish to end it until it was
+    seen gone; each None where there was no such thing."""
+
+    unit: str
+    step: str
+    phase: PhaseName
+    target: str = ""
+    uses: str = ""
+    state: StepState = "pending"
+    reason: str = ""
+    due_at_s: float | None = None
+    started_at_s: Interval | None = None
+    ended_at_s: Interval | None = None
+    queue_wait_s: Interval | None = None
+    run_s: Interval | None = None
+    check_s: Interval | None = None
+    undo_s: Interval | None = None
+    attempts: tuple[AttemptFacts, ...] = ()
+    samples: int = 0
+    result: dict[str, Any] = {}
+
+
+class UndoFacts(_Facts, frozen=True, kw_only=True):
+    """One try of an undo."""
+
+    attempt: int
+    started_at_s: Interval
+    ended_at_s: Interval
+    ok: bool
+    error: str = ""
+    by: Role = "engine"
+
+
+class FaultFacts(_Facts, frozen=True, kw_only=True):
+    """The life of one fault. `evidence` is what its effect checks asked for and measured."""
+
+    fault: str
+    unit: str
+    step: str
+    action: str
+    target: str
+    lasting: bool
+    hold_s: float
+    due_at_s: float
+    state: FaultState = "intended"
+    mechanism: str = ""
+    intended_at_s: Interval
+    applied_at_s: Interval | None = None
+    apply_s: Interval | None = None
+    active_at_s: Interval | None = None
+    ending_at_s: Interval | None = None
+    ended_at_s: Interval | None = None
+    ended_by: EndedBy | None = None
+    ending_why: str = ""
+    detail: str = ""
+    evidence: dict[str, str] = {}
+    unknown: bool = False
+    """Nobody can tell whether its apply ops took effect."""
+    error: str = ""
+    undo: tuple[UndoFacts, ...] = ()
+    residue_why: str = ""
+    manual: str = ""
+    left_to: Role | None = None
+    """Who ended it, where that was not the engine: guardian or recover."""
+
+
+class RepairFacts(_Facts, frozen=True, kw_only=True):
+    """One attempt of a repair, or (`put_back`) its reversal at the end of the run."""
+
+    unit: str
+    step: str
+    attempt: int
+    action: str = ""
+    target: str = ""
+    started_at_s: Interval
+    ended_at_s: Interval | None = None
+    ok: bool = False
+    error: str = ""
+    put_back: bool = False
+
+
+class SampleFacts(_Facts, frozen=True, kw_only=True):
+    """One sample: it proves what it says for one instant between its start and its end."""
+
+    probe: str
+    unit: str
+    state: SampleState
+    at_s: Interval
+    detail: str = ""
+    armed: bool = False
+    late_s: float = 0.0
+    occurred_at_s: float | None = None
+
+
+class OutageFacts(_Facts, frozen=True, kw_only=True):
+    """A run of bad samples of one probe. It began in (last good, first bad] and ended in
+    (last bad, first good]; `ended_at_s` is None where no good sample followed."""
+
+    probe: str
+    target: str
+    steps: tuple[str, ...]
+    """The steps whose samples show it."""
+    started_at_s: Interval
+    ended_at_s: Interval | None
+    last_bad_at_s: float
+    duration_s: Interval | None
+    bad_samples: int
+
+
+class CommandFacts(_Facts, frozen=True, kw_only=True):
+    """A command of setup or teardown. `ok` is None while it is owed."""
+
+    stage: Literal["setup", "teardown"]
+    index: int
+    command: tuple[str, ...]
+    started_at_s: Interval | None = None
+    ended_at_s: Interval | None = None
+    ok: bool | None = None
+    code: int | None = None
+    error: str = ""
+    output: str = ""
+    by: Role = "engine"
+
+
+class ProcessFacts(_Facts, frozen=True, kw_only=True):
+    """What the engine started for a process target, by its mark; gone when nothing carries it."""
+
+    mark: str
+    target: str
+    intended_at_s: Interval
+    started_at_s: Interval | None = None
+    ready_at_s: Interval | None = None
+    gone_at_s: Interval | None = None
+
+
+class CancelFacts(_Facts, frozen=True, kw_only=True):
+    """The run was asked to stop."""
+
+    at_s: Interval
+    why: str
+    source: Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
+
+
+class ErrorFacts(_Facts, frozen=True, kw_only=True):
+    """Our side failed. `before_effect`: nothing had been broken or repaired yet."""
+
+    at_s: Interval
+    message: str
+    kind: str
+    before_effect: bool
+
+
+class ReboundFacts(_Facts, frozen=True, kw_only=True):
+    """A step changed the identity of a target."""
+
+    at_s: Interval
+    target: str
+    cause: str
+    old: str
+    new: str
+
+
+class Overhead(_Facts, frozen=True, kw_only=True):
+    """The engine's own time: when no step, fault, command or starting target was at work.
+    `start_delay_s` is the median and the largest time from due to start, limits included."""
+
+    before_steps_s: float
+    between_steps_s: float
+    after_steps_s: float
+    start_delay_median_s: float
+    start_delay_max_s: float

@@ -1,0 +1,166 @@
+"""Samples as series: one for each thing that is looked at, and the outages that they show."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from breakfix.engine.model import Step
+from breakfix.engine.timeline.facts import OutageFacts, SampleFacts, UnitFacts
+from breakfix.engine.timeline.lineage import Lineage
+from breakfix.engine.values import seconds
+
+Wanted = Literal["good", "bad", "seen", "unseen"]
+SeriesKey = tuple[str, str, str]
+
+
+class Outage(Struct, frozen=True, kw_only=True):
+    """An outage with the faults that its steps are downstream of."""
+
+    facts: OutageFacts
+    first_bad_ended_at_s: float
+    mask: int
+    key: SeriesKey
+
+
+class Poll(Struct, frozen=True, kw_only=True):
+    """What the samples of one detect or verify unit came to.
+
+    `hit` is the first sample that was as wanted, `met` the one that completed the streak;
+    `first_good` the first one that was good while the step itself ran.
+    """
+
+    unit: str
+    step: str
+    phase: Literal["detect", "verify"]
+    key: SeriesKey
+    mask: int
+    hit: SampleFacts | None
+    met: SampleFacts | None
+    first_good: SampleFacts | None
+    occurred: bool
+    """Its probe tells of occurrences."""
+    over_at_s: float
+    """When it ended; of one that did not, its last sample's end."""
+    over: bool
+    blind: bool
+    """It took samples, and none of them could be taken."""
+
+
+def wanted_of(step: Step, samples: Iterable[SampleFacts]) -> Wanted:
+    """The state that a step waits for; whether its probe tells of states or of occurrences is seen
+    from its samples."""
+    if step.is_ is not None:
+        return step.is_
+    occurrence = any(sample.state in ("seen", "unseen") for sample in samples)
+    if step.phase == "detect":
+        return "seen" if occurrence else "bad"
+    return "unseen" if occurrence else "good"
+
+
+def key_of(step: Step | None, probe: str, target: str) -> SeriesKey:
+    """What a sample looked at: a named probe, or an action with its parameters."""
+    if step is None or step.uses != probe or "." not in probe:
+        return (probe, "", target)
+    return (probe, msgspec.json.encode(step.with_, order="deterministic").decode(), target)
+
+
+def poll_of(
+    step: Step, unit: UnitFacts, samples: list[SampleFacts], lineage: Lineage
+) -> Poll:
+    """Judge the samples of a unit as the run did: in the order of their start."""
+    own = sorted((sample for sample in samples if not sample.armed), key=lambda s: s.at_s)
+    wanted = wanted_of(step, samples)
+    needed, stays_s = step.consecutive or 1, seconds(step.stays) if step.stays else 0.0
+    hit = met = None
+    since_s, count = 0.0, 0
+    for sample in own:
+        if sample.state != wanted:
+            count = 0
+            continue
+        hit = hit or sample
+        since_s = since_s if count else sample.at_s[0]
+        count += 1
+        if count >= needed and sample.at_s[1] - since_s >= stays_s:
+            met = sample
+            break
+    probe = samples[0].probe if samples else step.uses
+    final = unit.ended_at_s
+    last_s = max((sample.at_s[1] for sample in samples), default=0.0)
+    return Poll(
+        unit=unit.unit,
+        step=step.id,
+        phase="detect" if step.phase == "detect" else "verify",
+        key=key_of(step, probe, unit.target),
+        mask=lineage.upstream(step.id),
+        hit=hit,
+        met=met,
+        first_good=next((sample for sample in own if sample.state == "good"), None),
+        occurred=wanted in ("seen", "unseen"),
+        over_at_s=final[1] if final is not None else last_s,
+        over=final is not None,
+        blind=bool(own) and all(sample.state == "blind" for sample in own),
+    )
+
+
+class Series:
+    """All samples that looked at one thing, whoever took them."""
+
+    def __init__(self, key: SeriesKey) -> None:
+        self.key = key
+        self.samples: list[SampleFacts] = []
+        self.steps: dict[str, None] = {}
+        self.mask = 0
+        self.inverted = False
+        """The steps that use it wait for good where others wait for bad."""
+
+    def outages(self) -> list[Outage]:
+        """Each run of bad samples, in the order of their start. Blind samples prove nothing."""
+        bad_state = "good" if self.inverted else "bad"
+        found: list[Outage] = []
+        last_good_s = 0.0
+        bad: list[SampleFacts] = []
+        good: list[SampleFacts] = []
+        for sample in sorted(self.samples, key=lambda s: s.at_s):
+            if sample.state == bad_state:
+                if good and bad:
+                    found.append(self._outage(bad, good, last_good_s))
+                    bad = []
+                if good:
+                    last_good_s = good[-1].at_s[0]
+                good = []
+                bad.append(sample)
+            elif sample.state in ("good", "bad"):
+                good.append(sample)
+        if bad:
+            found.append(self._outage(bad, good, last_good_s))
+        return found
+
+    def _outage(
+        self, bad: list[SampleFacts], good: list[SampleFacts], last_good_s: float
+    ) -> Outage:
+        last_bad_s = bad[-1].at_s[0]
+        first_bad_ended_s = min(sample.at_s[1] for sample in bad)
+        started = (min(last_good_s, first_bad_ended_s), first_bad_ended_s)
+        ended = None
+        if good:
+            ended = (last_bad_s, max(last_bad_s, min(sample.at_s[1] for sample in good)))
+        duration = None
+        if ended is not None:
+            duration = (max(0.0, ended[0] - started[1]), max(0.0, ended[1] - started[0]))
+        return Outage(
+            facts=OutageFacts(
+                probe=self.key[0],
+                target=self.key[2],
+                steps=tuple(self.steps),
+                started_at_s=started,
+                ended_at_s=ended,
+                last_bad_at_s=last_bad_s,
+                duration_s=duration,
+                bad_samples=len(bad),
+            ),
+            first_bad_ended_at_s=first_bad_ended_s,
+            mask=self.mask,
+            key=self.key,
+        )

@@ -1,0 +1,256 @@
+"""What a run proves. Every reason that weighs is a finding; the heaviest one is the verdict.
+
+The order of weight (exit codes): 6 something was left behind > 5 our side failed > 4 aborted >
+2 refused before any effect > 1 the system failed > 3 inconclusive or invalid > 0 passed.
+A pass needs evidence: a verify step with samples, and each fault seen effective.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from breakfix.engine import errors
+from breakfix.engine.expectations import in_words, rows
+from breakfix.engine.timeline.facts import StepFacts
+from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
+from breakfix.engine.timeline.words import healed_in_words, with_interval
+
+_WEIGHT: Final = (0, 3, 1, 2, 4, 5, 6)
+"""Exit codes from the lightest to the heaviest."""
+
+_ABORTS: Final = ("signal", "deadline", "halt", "guardian")
+_UNOVER: Final = ("pending", "running", "cancelling")
+
+_EXIT_CODES: Final = {
+    name: kind.exit_code
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.BreakfixError)
+}
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One reason for a verdict, as a sentence without its full stop."""
+
+    verdict: VerdictWord
+    exit_code: int
+    reason: str
+
+
+def judge(record: Record) -> Verdict:
+    """The verdict over a record; it never raises."""
+    judged = () if record.run.no_faults else tuple(rows(record))
+    worthless = bool(record.invalid)
+    found = [*_left_behind(record), *_our_side(record), *_aborted(record), *_no_evidence(record)]
+    if not worthless:
+        # Where the run was invalid, what it saw proves nothing against the system either.
+        found += [*_failed_steps(record), *_failed_rows(judged)]
+    found = _unique(found)
+    if not found:
+        found = [Finding(verdict="passed", exit_code=0, reason=_why_passed(record, judged))]
+    # The sort is stable: of equal weight, the first that was found is told first.
+    found.sort(key=lambda finding: _WEIGHT.index(finding.exit_code), reverse=True)
+    heaviest = found[0]
+    return Verdict(
+        verdict=heaviest.verdict,
+        reason=_sentence(heaviest.reason),
+        exit_code=heaviest.exit_code,
+        rows=judged,
+        notes=tuple(_sentence(finding.reason) for finding in found[1:]),
+    )
+
+
+def _sentence(reason: str) -> str:
+    text = reason.strip() or "No reason was given"
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _unique(found: list[Finding]) -> list[Finding]:
+    return list({finding.reason: finding for finding in reversed(found)}.values())[::-1]
+
+
+# --- 6: residue ---
+
+
+def _left_behind(record: Record) -> Iterator[Finding]:
+    for fault in record.faults:
+        if fault.state == "residue":
+            yield _residue(
+                f"{fault.fault} could not be undone: {fault.residue_why}"
+                + (f"; by hand: {fault.manual}" if fault.manual else "")
+            )
+        elif fault.state != "ended":
+            yield _residue(
+                f"{fault.fault} was never seen gone; run `breakfix recover`"
+            )
+    for process in record.processes:
+        if process.gone_at_s is None:
+            yield _residue(
+                f"processes of target {process.target} were not seen gone; run `breakfix recover`"
+            )
+    for repair in record.repairs:
+        if repair.put_back and not repair.ok:
+            yield _residue(f"{repair.unit} could not be put back: {repair.error}")
+    if record.run.residue:
+        yield _residue("the journal's last writer says that something was left behind")
+
+
+def _residue(reason: str) -> Finding:
+    return Finding(verdict="errored", exit_code=6, reason=reason)
+
+
+# --- 5 and 2: our side ---
+
+
+def _our_side(record: Record) -> Iterator[Finding]:
+    for error in record.errors:
+        code = _EXIT_CODES.get(error.kind, 5)
+        refused = code == 2 and error.before_effect
+        yield Finding(verdict="errored", exit_code=2 if refused else 5, reason=error.message)
+    for unit in record.units:
+        if unit.state == "errored" and not record.errors:
+            yield _error(f"{unit.unit} could not be carried out: {unit.reason}")
+    for command in record.teardown:
+        if command.ok is False:
+            yield _error(f"teardown command {' '.join(command.command)} failed: {command.error}")
+    if record.taken_over:
+        roles = list(dict.fromkeys(w.role for w in record.writers if w.role != "engine"))
+        ended = [fault for fault in record.faults if fault.left_to is not None]
+        yield _error(
+            f"the engine died; {' and '.join(roles)} took over and ended {len(ended)} faults"
+        )
+    elif late := [fault.fault for fault in record.faults if fault.left_to is not None]:
+        yield _error(f"{', '.join(late)} was left behind by the run and ended later")
+    if record.errors or record.cancelled or record.invalid or record.taken_over:
+        return
+    stuck = [unit.unit for unit in record.units if unit.state in _UNOVER]
+    if stuck:
+        yield _error(f"the journal stops while {_some(stuck)} had not ended: the engine died")
+    elif record.plan is None:
+        yield _error("the journal stops before there was a plan: the engine died")
+
+
+def _error(reason: str) -> Finding:
+    return Finding(verdict="errored", exit_code=5, reason=reason)
+
+
+# --- 4: aborted ---
+
+
+def _aborted(record: Record) -> Iterator[Finding]:
+    for cancel in record.cancelled:
+        if cancel.source in _ABORTS:
+            reason = f"the run was stopped: {cancel.why}"
+            yield Finding(verdict="aborted", exit_code=4, reason=reason)
+            return
+        if cancel.source == "error" and not record.errors:
+            yield _error(f"the run was stopped: {cancel.why}")
+
+
+# --- 3: no evidence ---
+
+
+def _no_evidence(record: Record) -> Iterator[Finding]:
+    for reason in record.invalid:
+        yield _invalid(reason)
+    for step in record.steps:
+        if step.phase == "inject" and step.state == "failed" and step.on_failure == "fail":
+            yield _invalid(f"the effect of {step.id} was not seen: {step.reason}")
+        if step.phase in ("detect", "verify") and step.state == "failed" and step.blind:
+            yield _invalid(f"{step.id} could not look: {step.reason}")
+        if step.phase == "verify" and step.blocked_by:
+            yield _invalid(f"{step.id} was never reached, because {step.blocked_by} went wrong")
+    injects = [step for step in record.steps if step.phase == "inject"]
+    active = any(fault.active_at_s is not None for fault in record.faults)
+    if injects and not active and not record.run.no_faults:
+        yield _invalid("no fault was seen effective" + _why_not(injects))
+    yield from _unverified(record)
+
+
+def _unverified(record: Record) -> Iterator[Finding]:
+    """A verify step counts by its samples, not by its state."""
+    looked = {
+        sample.unit for sample in record.samples if not sample.armed and sample.state != "blind"
+    }
+    units = [unit for unit in record.units if unit.phase == "verify"]
+    for unit in units:
+        if unit.state == "succeeded" and unit.unit not in looked:
+            yield _invalid(f"{unit.unit} has no sample that shows anything")
+    if any(unit.unit in looked for unit in units):
+        return
+    verifies = [step for step in record.steps if step.phase == "verify"]
+    if verifies:
+        yield _invalid("nothing was verified" + _why_not(verifies))
+    else:
+        yield _invalid("there is no verify step, so nothing shows that all is well")
+
+
+def _invalid(reason: str) -> Finding:
+    return Finding(verdict="invalid", exit_code=3, reason=reason)
+
+
+def _why_not(steps: list[StepFacts]) -> str:
+    """Why the first of some steps did not come about."""
+    first = next((step for step in steps if step.reason), None)
+    return f": {first.id} was {first.state} ({first.reason})" if first is not None else ""
+
+
+# --- 1: the system failed ---
+
+
+def _failed_steps(record: Record) -> Iterator[Finding]:
+    failed = [
+        step
+        for step in record.steps
+        if step.state == "failed"
+        and step.on_failure == "fail"
+        and step.phase != "inject"
+        and not (step.blind and step.phase in ("detect", "verify"))
+    ]
+    for step in failed:
+        unreached = [other.id for other in record.steps if other.blocked_by == step.id]
+        tail = f"; so {_some(unreached)} could not begin" if unreached else ""
+        yield Finding(
+            verdict="failed", exit_code=1, reason=f"{_what_failed(step)}: {step.reason}{tail}"
+        )
+
+
+def _what_failed(step: StepFacts) -> str:
+    if step.units > 1:
+        return f"{step.id} failed on its targets ({step.needed} of {step.units} had to succeed)"
+    return f"{step.id} failed"
+
+
+def _failed_rows(judged: tuple[Row, ...]) -> Iterator[Finding]:
+    for row in judged:
+        if row.verdict == "failed":
+            yield Finding(verdict="failed", exit_code=1, reason=in_words(row))
+    for row in judged:
+        if row.verdict == "inconclusive":
+            yield Finding(verdict="inconclusive", exit_code=3, reason=in_words(row))
+
+
+# --- 0 ---
+
+
+def _why_passed(record: Record, judged: tuple[Row, ...]) -> str:
+    if record.run.no_faults:
+        return "the rehearsal went through: nothing was broken, and every probe was as it must be"
+    if not record.episodes:
+        return "every verify step was met; nothing was broken"
+    worst = max(
+        record.episodes,
+        key=lambda e: (e.measured.metrics.time_to_restore_s or (0.0, 0.0))[1],
+    ).measured
+    restored = worst.metrics.time_to_restore_s
+    healed = healed_in_words(worst.healed_by)
+    held = f"; {len(judged)} of {len(judged)} expectations hold" if judged else ""
+    if restored is None:
+        return f"every verify step was met{held}"
+    many = f"the worst of {len(record.episodes)} episodes" if len(record.episodes) > 1 else "it"
+    return f"whole again after {with_interval(restored)}: {many} was {healed}{held}"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
