@@ -92,6 +92,8 @@ class ExecOp(_OpFields, frozen=True, kw_only=True, tag="exec", omit_defaults=Tru
     user: str = ""
     ok_exit: tuple[int, ...] = (0,)
     output_bytes_max: int = 1 << 20
+    unbounded: bool = False
+    """In a container: run it even where nothing could end it at its time-out."""
 
 
 class SpawnOp(_OpFields, frozen=True, kw_only=True, tag="spawn", omit_defaults=True):
@@ -113,6 +115,9 @@ class SignalOp(_OpFields, frozen=True, kw_only=True, tag="signal", omit_defaults
 
     With `only_incarnation` set, to that one process alone, and only if its start time is the same.
     ``ok`` also when there is none left. With `gone_within_s`, the op then waits until there is none.
+
+    Where `target` is a container, `mark` is empty, and its main process gets the signal as the
+    machine that we share with its engine sees it: the engine knows nothing of it beforehand.
     """
 
     mark: str

@@ -31,7 +31,6 @@ from breakfix.engine.vehicles.local import Local
 
 _REFERENCE: Final = b"${secret:"
 _UNKNOWN: Final = b"<unknown: "
-_NO_SUCH_CONTAINER: Final = 404
 
 
 class Vehicles:
@@ -98,7 +97,7 @@ class Vehicles:
         if isinstance(op, SpawnOp):
             return self._local.spawn(op, stop)
         if isinstance(op, SignalOp):
-            return self._local.signal(op, stop)
+            return self._signal(op, stop)
         if isinstance(op, ProcessOp):
             return self._local.read_process(op)
         if isinstance(op, FileOp):
@@ -119,6 +118,14 @@ class Vehicles:
 
         return docker_exec.run(endpoint, op, stop)
 
+    def _signal(self, op: SignalOp, stop: threading.Event | None) -> Outcome:
+        if op.target is None or op.target.kind != "docker":
+            return self._local.signal(op, stop)
+        endpoint = self._endpoint(op.target, "")
+        from breakfix.engine.vehicles import docker_host
+
+        return docker_host.signal_main(endpoint, op, stop)
+
     def _endpoint(self, target: Identity | None, named: str) -> Endpoint:
         name = target.endpoint if target is not None and target.endpoint else named
         if name not in self.endpoints:
@@ -129,35 +136,16 @@ class Vehicles:
         return self.endpoints[name]
 
     def _moved_on(self, op: Op) -> Outcome | None:
-        """What comes of an op whose target is not in the life any more that it was bound to."""
+        """What comes of an op whose target is not in the life any more that it was bound to. For
+        containers, their vehicles compare."""
         target = op.target
-        if target is None or op.level != "incarnation":
+        if target is None or op.level != "incarnation" or target.kind == "docker":
             return None
-        if target.kind == "docker":
-            asked = self._docker(_inspect(target), None)
-            if not asked.ok and asked.code != _NO_SUCH_CONTAINER:
-                return asked
-            now = _container_life(asked.data)
-        else:
-            now = self._local.incarnation(target)
+        now = self._local.incarnation(target)
         if now == target.incarnation:
             return None
         what = f"runs as {now} now, not as {target.incarnation}" if now else "does not run any more"
         return Outcome(ok=False, gone=True, error=f"{target.name} {what}; nothing was sent")
-
-
-def _inspect(target: Identity) -> DockerOp:
-    return DockerOp(
-        method="GET", path=f"/containers/{target.object_id}/json", changes="no", target=target
-    )
-
-
-def _container_life(inspect: Any) -> str:
-    """``PID@STARTED`` of the answer of inspect; empty where nothing runs."""
-    state = inspect.get("State") if isinstance(inspect, dict) else None
-    if not isinstance(state, dict) or not state.get("Pid"):
-        return ""
-    return f"{state['Pid']}@{state['StartedAt']}"
 
 
 def _put_in(op: Op, reveal: Callable[[str], str]) -> Op:
