@@ -86,13 +86,13 @@ def _left_behind(record: Record) -> Iterator[Finding]:
     for process in record.processes:
         if process.gone_at_s is None:
             yield _residue(
-                f"processes of target {process.target} were not seen gone; run `breakfix recover`"
+                f"Processes of target {process.target} were not seen gone; run `breakfix recover`"
             )
     for repair in record.repairs:
         if repair.put_back and not repair.ok:
             yield _residue(f"{repair.unit} could not be put back: {repair.error}")
     if record.run.residue:
-        yield _residue("the journal's last writer says that something was left behind")
+        yield _residue("The journal's last writer says that something was left behind")
 
 
 def _residue(reason: str) -> Finding:
@@ -112,12 +112,12 @@ def _our_side(record: Record) -> Iterator[Finding]:
             yield _error(f"{unit.unit} could not be carried out: {unit.reason}")
     for command in record.teardown:
         if command.ok is False:
-            yield _error(f"teardown command {' '.join(command.command)} failed: {command.error}")
+            yield _error(f"Teardown command {' '.join(command.command)} failed: {command.error}")
     if record.taken_over:
         roles = list(dict.fromkeys(w.role for w in record.writers if w.role != "engine"))
         ended = [fault for fault in record.faults if fault.left_to is not None]
         yield _error(
-            f"the engine died; {' and '.join(roles)} took over and ended {len(ended)} faults"
+            f"The engine died; {' and '.join(roles)} took over and ended {len(ended)} faults"
         )
     elif late := [fault.fault for fault in record.faults if fault.left_to is not None]:
         yield _error(f"{', '.join(late)} was left behind by the run and ended later")
@@ -125,9 +125,9 @@ def _our_side(record: Record) -> Iterator[Finding]:
         return
     stuck = [unit.unit for unit in record.units if unit.state in _UNOVER]
     if stuck:
-        yield _error(f"the journal stops while {_some(stuck)} had not ended: the engine died")
+        yield _error(f"The journal stops while {_some(stuck)} had not ended: the engine died")
     elif record.plan is None:
-        yield _error("the journal stops before there was a plan: the engine died")
+        yield _error("The journal stops before there was a plan: the engine died")
 
 
 def _error(reason: str) -> Finding:
@@ -140,11 +140,11 @@ def _error(reason: str) -> Finding:
 def _aborted(record: Record) -> Iterator[Finding]:
     for cancel in record.cancelled:
         if cancel.source in _ABORTS:
-            reason = f"the run was stopped: {cancel.why}"
+            reason = f"The run was stopped: {cancel.why}"
             yield Finding(verdict="aborted", exit_code=4, reason=reason)
             return
         if cancel.source == "error" and not record.errors:
-            yield _error(f"the run was stopped: {cancel.why}")
+            yield _error(f"The run was stopped: {cancel.why}")
 
 
 # --- 3: no evidence ---
@@ -155,7 +155,7 @@ def _no_evidence(record: Record) -> Iterator[Finding]:
         yield _invalid(reason)
     for step in record.steps:
         if step.phase == "inject" and step.state == "failed" and step.on_failure == "fail":
-            yield _invalid(f"the effect of {step.id} was not seen: {step.reason}")
+            yield _invalid(f"The effect of {step.id} was not seen: {step.reason}")
         if step.phase in ("detect", "verify") and step.state == "failed" and step.blind:
             yield _invalid(f"{step.id} could not look: {step.reason}")
         if step.phase == "verify" and step.blocked_by:
@@ -163,7 +163,7 @@ def _no_evidence(record: Record) -> Iterator[Finding]:
     injects = [step for step in record.steps if step.phase == "inject"]
     active = any(fault.active_at_s is not None for fault in record.faults)
     if injects and not active and not record.run.no_faults:
-        yield _invalid("no fault was seen effective" + _why_not(injects))
+        yield _invalid("No fault was seen effective" + _why_not(injects))
     yield from _unverified(record)
 
 
@@ -180,9 +180,9 @@ def _unverified(record: Record) -> Iterator[Finding]:
         return
     verifies = [step for step in record.steps if step.phase == "verify"]
     if verifies:
-        yield _invalid("nothing was verified" + _why_not(verifies))
+        yield _invalid("Nothing was verified" + _why_not(verifies))
     else:
-        yield _invalid("there is no verify step, so nothing shows that all is well")
+        yield _invalid("There is no verify step, so nothing shows that all is well")
 
 
 def _invalid(reason: str) -> Finding:
@@ -235,9 +235,9 @@ def _failed_rows(judged: tuple[Row, ...]) -> Iterator[Finding]:
 
 def _why_passed(record: Record, judged: tuple[Row, ...]) -> str:
     if record.run.no_faults:
-        return "the rehearsal went through: nothing was broken, and every probe was as it must be"
+        return "The rehearsal went through: nothing was broken, and every probe was as it must be"
     if not record.episodes:
-        return "every verify step was met; nothing was broken"
+        return "Every verify step was met; nothing was broken"
     worst = max(
         record.episodes,
         key=lambda e: (e.measured.metrics.time_to_restore_s or (0.0, 0.0))[1],
@@ -246,9 +246,9 @@ def _why_passed(record: Record, judged: tuple[Row, ...]) -> str:
     healed = healed_in_words(worst.healed_by)
     held = f"; {len(judged)} of {len(judged)} expectations hold" if judged else ""
     if restored is None:
-        return f"every verify step was met{held}"
+        return f"Every verify step was met{held}"
     many = f"the worst of {len(record.episodes)} episodes" if len(record.episodes) > 1 else "it"
-    return f"whole again after {with_interval(restored)}: {many} was {healed}{held}"
+    return f"Whole again after {with_interval(restored)}: {many} was {healed}{held}"
 
 
 def _some(names: list[str]) -> str:

@@ -34,6 +34,8 @@ def with_interval(pair: Interval) -> str:
     """
     lower, upper = pair
     middle = (lower + upper) / 2
+    if upper <= 0:
+        return "0 ms"
     if upper < 1:
         scale, unit = 1000.0, "ms"
     elif upper < 600:

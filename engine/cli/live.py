@@ -1,0 +1,257 @@
+"""The live view of a run: a table on a terminal, plain lines elsewhere.
+
+It is fed with the lines of the journal as they are appended. Nothing that it does may hold the run
+up or end it: lines are written by a thread of their own, and a reader that went away is forgotten.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
+
+from msgspec import Struct
+
+from breakfix.engine.cli.narration import NORMAL, QUIET, VERBOSE, tell
+from breakfix.engine.events import (
+    CancelRequested,
+    Event,
+    FaultActive,
+    FaultApplied,
+    FaultEnded,
+    FaultEnding,
+    FaultIntended,
+    FaultResidue,
+    Line,
+    PlanMade,
+    RunStarted,
+    SampleTaken,
+    UnitChanged,
+)
+from breakfix.engine.model import Step
+from breakfix.engine.values import format_seconds
+from breakfix.reports.text import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_ROWS_MAX: Final = 12
+_REFRESHES_PER_S: Final = 8
+_DRAIN_S: Final = 2.0
+"""How long the end of the view waits for a reader that does not read."""
+
+_FINAL: Final = frozenset({"skipped", "blocked", "succeeded", "failed", "errored", "cancelled"})
+_TONES: Final = {"inject": "magenta", "detect": "yellow", "remediate": "blue", "verify": "green"}
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """A fault that is open: what, where, how far, and since when."""
+
+    fault: str
+    action: str
+    target: str
+    state: str
+    since_s: float
+
+
+class Progress:
+    """What is going on: a fold over the events so far."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self.steps: dict[str, Step] = {}
+        self.total = 0
+        self.over = 0
+        self.running: dict[str, float] = {}
+        self.broken: dict[str, Broken] = {}
+        self.seen: dict[str, str] = {}
+        self.stopping = ""
+
+    def feed(self, at_s: float, event: Event) -> None:
+        """One event."""
+        match event:
+            case RunStarted():
+                self.run_id = event.run_id
+            case PlanMade():
+                self.total = len(event.plan.units)
+                self.steps = {step.id: step for step in event.plan.scenario.steps}
+            case UnitChanged(state="running"):
+                self.running[event.unit] = at_s
+            case UnitChanged() if event.state in _FINAL:
+                self.running.pop(event.unit, None)
+                self.over += 1
+            case SampleTaken():
+                self.seen[event.unit] = plain(f"{event.state}: {event.detail}")
+            case CancelRequested():
+                self.stopping = event.why
+            case _:
+                self._feed_fault(at_s, event)
+
+    def _feed_fault(self, at_s: float, event: Event) -> None:
+        match event:
+            case FaultIntended():
+                self.broken[event.fault] = Broken(
+                    fault=event.fault,
+                    action=event.action,
+                    target=event.target,
+                    state="beginning",
+                    since_s=at_s,
+                )
+            case FaultApplied():
+                self._change(event.fault, "applied", event.started_at_s)
+            case FaultActive():
+                self._change(event.fault, "active")
+            case FaultEnding():
+                self._change(event.fault, "ending")
+            case FaultEnded():
+                self.broken.pop(event.fault, None)
+            case FaultResidue():
+                self._change(event.fault, "left behind")
+
+    def _change(self, fault: str, state: str, since_s: float | None = None) -> None:
+        known = self.broken.get(fault)
+        if known is not None:
+            self.broken[fault] = Broken(
+                fault=known.fault,
+                action=known.action,
+                target=known.target,
+                state=state,
+                since_s=known.since_s if since_s is None else since_s,
+            )
+
+
+class LiveView:
+    """Shows a run while it goes on. Use it as a context manager, and give `on_line` each line.
+
+    `verbosity` is below 0 (only what goes wrong), 0, or above (samples too). On a terminal there is
+    a table unless it is below 0; `stream` is standard error, so that the report can be piped.
+    """
+
+    def __init__(self, *, verbosity: int = 0, stream: TextIO | None = None) -> None:
+        self._verbosity = max(QUIET, min(VERBOSE, verbosity))
+        self._stream = stream if stream is not None else sys.stderr
+        self._progress = Progress()
+        self._lock = threading.Lock()
+        self._zero_s: float | None = None
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        if self._is_terminal() and self._verbosity >= NORMAL:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(
+                console=Console(file=self._stream),
+                get_renderable=self._render,
+                refresh_per_second=_REFRESHES_PER_S,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            with contextlib.suppress(OSError, ValueError):
+                self._live.start()
+        self._writer = threading.Thread(target=self._write, name="live view", daemon=True)
+        self._writer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(None)
+        if self._writer is not None:
+            self._writer.join(_DRAIN_S)
+        if self._live is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._live.stop()
+
+    def on_line(self, line: Line) -> None:
+        """Take in one line of the journal; it returns at once and never raises."""
+        with self._lock:
+            self._zero_s = time.monotonic() - line.at_s
+            self._progress.feed(line.at_s, line.event)
+        # The table shows what goes on; beside it only what goes wrong is worth a line.
+        shown = self._verbosity if self._live is None or self._verbosity > NORMAL else QUIET
+        told = tell(line.event)
+        if told is not None and told.level <= shown:
+            self._queue.put(f"{line.at_s:9.3f} s  {plain(told.text)}")
+
+    def _is_terminal(self) -> bool:
+        try:
+            return self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        except ValueError:
+            return False
+
+    def _write(self) -> None:
+        while (text := self._queue.get()) is not None:
+            try:
+                if self._live is not None:
+                    self._live.console.print(text, markup=False, highlight=False)
+                    continue
+                encoding = self._stream.encoding or "utf-8"
+                self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+    # --- the table ---
+
+    def _render(self) -> "RenderableType":
+        from rich.console import Group
+        from rich.text import Text
+
+        with self._lock:
+            progress = self._progress
+            now_s = 0.0 if self._zero_s is None else time.monotonic() - self._zero_s
+            head = Text.assemble(
+                (progress.run_id or "breakfix", "bold"),
+                f"  {format_seconds(now_s)}",
+                (f"  {progress.over} of {progress.total} steps over", "dim"),
+            )
+            if progress.stopping:
+                head.append(f"  stopping: {progress.stopping}", "yellow")
+            return Group(head, *self._broken_rows(now_s), *self._running_rows(now_s))
+
+    def _broken_rows(self, now_s: float) -> "Iterator[RenderableType]":
+        from rich.text import Text
+
+        broken = list(self._progress.broken.values())
+        for fault in broken[:_ROWS_MAX]:
+            yield Text.assemble(
+                ("  broken   ", "bold red"),
+                fault.target or fault.fault,
+                f"  {fault.action}, {fault.state}",
+                (f"  for {format_seconds(max(0.0, now_s - fault.since_s))}", "bold"),
+            )
+        yield from self._left(len(broken), "faults")
+
+    def _running_rows(self, now_s: float) -> "Iterator[RenderableType]":
+        from rich.text import Text
+
+        held = {fault.partition("#")[0] for fault in self._progress.broken}
+        running = [item for item in self._progress.running.items() if item[0] not in held]
+        for unit, since_s in running[:_ROWS_MAX]:
+            step = self._progress.steps.get(unit.partition("@")[0])
+            phase = step.phase if step is not None else ""
+            yield Text.assemble(
+                (f"  {phase:<9}", _TONES.get(phase, "dim")),
+                unit,
+                (f"  {format_seconds(max(0.0, now_s - since_s))}", "bold"),
+                (f"  {self._progress.seen.get(unit, '')[:60]}", "dim"),
+            )
+        yield from self._left(len(running), "steps")
+
+    @staticmethod
+    def _left(count: int, what: str) -> "Iterator[RenderableType]":
+        from rich.text import Text
+
+        if count > _ROWS_MAX:
+            yield Text(f"  and {count - _ROWS_MAX} more {what}", style="dim")

@@ -1,0 +1,87 @@
+"""``breakfix report``: tell again what a run did, from its journal alone."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from breakfix.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from breakfix.engine.timeline.record import Record, Verdict
+
+EXAMPLES = """\b
+Examples:
+  breakfix report
+  breakfix report 20261126-081502-cache_outage-3f2a --format html --out outage.html
+  breakfix report /tmp/copied/journal.ndjson --format json"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("run", default="last", metavar="[RUN|JOURNAL]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="What to write.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write into this file instead of to the terminal.",
+)
+def command(run: str, form: str, out: Path | None) -> None:
+    """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal."""
+    from breakfix import reports
+
+    record, verdict = record_of(run)
+    if out is None and form == "text":
+        show(record, verdict)
+        return
+    content = reports.render(record, verdict, form)
+    if out is None:
+        write(sys.stdout, content)
+        return
+    try:
+        out.write_text(content, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be written: {error.strerror}.", hint="Name another file."
+        ) from error
+
+
+def record_of(run: str) -> "tuple[Record, Verdict]":
+    """The record and the verdict of a run, named in any of the ways. Raises BreakfixError."""
+    from breakfix.engine.home import find_journal
+    from breakfix.engine.journal import read
+    from breakfix.engine.timeline import fold
+    from breakfix.engine.verdict import judge
+
+    record = fold(read(find_journal(run)))
+    return record, judge(record)
+
+
+def show(record: "Record", verdict: "Verdict") -> None:
+    """Print the text report, coloured on a terminal that wants it."""
+    from breakfix.reports import text
+
+    write(sys.stdout, text.render(record, verdict, color=wants_color(sys.stdout)))
+
+
+def wants_color(stream: TextIO) -> bool:
+    """A terminal, and nothing in the environment that says no (no-color.org)."""
+    return (
+        stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def write(stream: TextIO, content: str) -> None:
+    """Write text; what the stream's encoding has no letter for becomes a question mark."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(content.encode(encoding, "replace").decode(encoding))
+    stream.flush()

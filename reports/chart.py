@@ -1,0 +1,255 @@
+"""The time axis of a run as SVG: steps, active faults, outages, samples and marks."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from breakfix.engine.timeline.facts import Interval, UnitFacts
+from breakfix.engine.timeline.record import Record
+from breakfix.reports.palette import data_file, light, variables
+from breakfix.reports.wording import unit_name
+
+ROWS_MAX: Final = 36
+_SAMPLES_MAX: Final = 2000
+_EPISODES_MARKED_MAX: Final = 4
+_ROW_PX: Final = 24
+_CHAR_PX: Final = 7.0
+_RIGHT_PX, _TOP_PX, _BOTTOM_PX = 30, 30, 28
+_LABEL_PX_MAX: Final = {False: 190, True: 104}
+_MARKS: Final = ("t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9")
+_PHASE_ROLE: Final = {
+    "inject": "fault",
+    "detect": "detect",
+    "remediate": "repair",
+    "verify": "verify",
+}
+_SAMPLE_ROLE: Final = {
+    "good": "verify",
+    "unseen": "verify",
+    "bad": "bad",
+    "seen": "detect",
+    "blind": "wait",
+}
+_FIRST_TAG: Final = re.compile(r"<svg[^>]*>")
+
+
+def time_axis(record: Record, *, width_px: int = 880, narrow: bool = False) -> str | None:
+    """The chart for a page that has the palette's variables; None where no step began."""
+    drawn = _draw(record, width_px, narrow=narrow, background=False)
+    if drawn is None:
+        return None
+    body, height_px = drawn
+    return _FIRST_TAG.sub(
+        f'<svg role="img" aria-label="{_summary(record)}" width="{width_px}" height="{height_px}" '
+        f'viewBox="0 0 {width_px} {height_px}">',
+        body,
+        count=1,
+    )
+
+
+def standalone(record: Record, *, width_px: int = 880) -> str | None:
+    """The chart as an SVG file of its own, light or dark as its reader is."""
+    drawn = _draw(record, width_px, narrow=False, background=True)
+    if drawn is None:
+        return None
+    body, height_px = drawn
+    from breakfix.reports.palette import chart_css
+
+    style = (
+        f"<style>svg {{ {variables(dark=False)} }} "
+        f"@media (prefers-color-scheme: dark) {{ svg {{ {variables(dark=True)} }} }}\n"
+        f"{chart_css('svg')}</style>"
+    )
+    opening = (
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'aria-label="{_summary(record)}" width="{width_px}" height="{height_px}" '
+        f'viewBox="0 0 {width_px} {height_px}">{style}'
+    )
+    return _FIRST_TAG.sub(lambda _: opening, body, count=1)
+
+
+def _summary(record: Record) -> str:
+    steps = len([unit for unit in record.units if unit.started_at_s is not None])
+    return (
+        f"Time axis: {steps} steps, {len(record.faults)} faults, {len(record.outages)} outages; "
+        "the tables of this report hold the same."
+    )
+
+
+def _draw(
+    record: Record, width_px: int, *, narrow: bool, background: bool
+) -> tuple[str, int] | None:
+    rows = list(_rows(record))
+    if not rows:
+        return None
+    import vl_convert
+
+    span = _span(record)
+    label_px = min(
+        _LABEL_PX_MAX[narrow], max(len(label) for label, _ in rows) * _CHAR_PX + 20
+    )
+    plot_px = width_px - label_px - _RIGHT_PX
+    chars = int((label_px - 16) / _CHAR_PX)
+    spec: dict[str, Any] = json.loads(data_file("charts/timeline.vl.json"))
+    spec["width"], spec["height"] = plot_px, len(rows) * _ROW_PX
+    spec["padding"] = {
+        "left": label_px,
+        "top": _TOP_PX,
+        "right": _RIGHT_PX,
+        "bottom": _BOTTOM_PX,
+    }
+    if not background:
+        spec["background"] = None
+    marks = list(_marks(record, span))
+    spec["datasets"] = {
+        "span": [{"at_s": instant_s} for instant_s in span],
+        "rows": [
+            {"row": index, "label": _cut(label, chars)} for index, (label, _) in enumerate(rows)
+        ],
+        "bars": [
+            {"row": index, **bar} for index, (_, bars) in enumerate(rows) for bar in bars
+        ],
+        "samples": list(_samples(record, [label for label, _ in rows], span)),
+        "marks": [
+            {"at_s": (pair[0] + pair[1]) / 2, "lower_s": pair[0], "upper_s": pair[1]}
+            for _, pair in marks
+        ],
+        "labels": _labels(marks, span, plot_px),
+    }
+    svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    return svg, len(rows) * _ROW_PX + _TOP_PX + _BOTTOM_PX
+
+
+# --- rows and bars ---
+
+
+def shown_units(record: Record) -> list[UnitFacts]:
+    """The units that get a row: those that began, by their start; waits give way to the others."""
+    begun = [unit for unit in record.units if unit.started_at_s is not None]
+    if len(begun) > ROWS_MAX:
+        begun = [unit for unit in begun if unit.phase != "wait"] or begun
+    return sorted(begun, key=lambda unit: unit.started_at_s or (0.0, 0.0))[:ROWS_MAX]
+
+
+def _rows(record: Record) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    outages: dict[str, list[dict[str, Any]]] = {}
+    units = shown_units(record)
+    end_s = record.run.ended_at_s[1]
+    if units:
+        for outage in record.outages:
+            name = f"{outage.probe} bad" + (f" on {outage.target}" if outage.target else "")
+            ended = outage.ended_at_s or (outage.last_bad_at_s, end_s)
+            outages.setdefault(name, []).extend(
+                _bars("bad", outage.started_at_s, ended)
+            )
+    yield from list(outages.items())[: ROWS_MAX // 3]
+    for unit in units:
+        yield unit_name(unit, record), list(_unit_bars(unit, record, end_s))
+
+
+def _unit_bars(unit: UnitFacts, record: Record, end_s: float) -> Iterator[dict[str, Any]]:
+    if unit.phase == "inject":
+        for fault in record.faults:
+            if fault.unit == unit.unit and fault.applied_at_s is not None:
+                yield from _bars("fault", fault.applied_at_s, fault.ended_at_s or (end_s, end_s))
+        return
+    started = unit.started_at_s or (0.0, 0.0)
+    role = _PHASE_ROLE.get(unit.phase, "wait")
+    thin = unit.phase in ("detect", "verify")
+    for bar in _bars(role, started, unit.ended_at_s or (end_s, end_s)):
+        yield {**bar, "thin": thin}
+
+
+def _bars(role: str, started: Interval, ended: Interval) -> Iterator[dict[str, Any]]:
+    """What is certain, and before and after it what may be."""
+    color = light(role)
+    sure = (started[1], max(started[1], ended[0]))
+    yield {"from_s": sure[0], "to_s": sure[1], "color": color, "certain": True}
+    if started[0] < started[1]:
+        yield {"from_s": started[0], "to_s": started[1], "color": color, "certain": False}
+    if sure[1] < ended[1]:
+        yield {"from_s": sure[1], "to_s": ended[1], "color": color, "certain": False}
+
+
+def _samples(record: Record, rows: list[str], span: Interval) -> Iterator[dict[str, Any]]:
+    names = {unit.unit: unit_name(unit, record) for unit in shown_units(record)}
+    index = {label: row for row, label in enumerate(rows)}
+    thin = len(record.samples) > _SAMPLES_MAX
+    last: dict[str, str] = {}
+    for sample in record.samples:
+        row = index.get(names.get(sample.unit, ""))
+        same = last.get(sample.unit) == sample.state
+        last[sample.unit] = sample.state
+        if row is None or sample.at_s[1] < span[0] or (thin and same):
+            continue
+        yield {"row": row, "at_s": sample.at_s[1], "color": light(_SAMPLE_ROLE[sample.state])}
+
+
+# --- the axis and its marks ---
+
+
+def _span(record: Record) -> Interval:
+    """From the first step to the last thing that is drawn, with a little room."""
+    starts = [unit.started_at_s[0] for unit in record.units if unit.started_at_s is not None]
+    starts += [fault.applied_at_s[0] for fault in record.faults if fault.applied_at_s is not None]
+    ends = [unit.ended_at_s[1] for unit in record.units if unit.ended_at_s is not None]
+    ends += [fault.ended_at_s[1] for fault in record.faults if fault.ended_at_s is not None]
+    first_s = min(starts)
+    last_s = max([*ends, *starts, first_s + 0.001])
+    if any(unit.started_at_s and not unit.ended_at_s for unit in record.units):
+        last_s = max(last_s, record.run.ended_at_s[1])
+    room_s = (last_s - first_s) * 0.02
+    return (max(0.0, first_s - room_s), last_s + room_s)
+
+
+def _marks(record: Record, span: Interval) -> Iterator[tuple[str, Interval]]:
+    few = len(record.episodes) <= _EPISODES_MARKED_MAX
+    for episode in record.episodes if few else ():
+        for name in _MARKS:
+            pair = getattr(episode.measured.marks, name)
+            if pair is not None and span[0] <= pair[1] and pair[0] <= span[1]:
+                yield name, (max(pair[0], span[0]), min(pair[1], span[1]))
+
+
+def _labels(
+    marks: list[tuple[str, Interval]], span: Interval, plot_px: float
+) -> list[dict[str, Any]]:
+    """The names of marks; where two would overlap they stand together."""
+    px_per_s = plot_px / (span[1] - span[0])
+    groups: list[tuple[list[str], list[float]]] = []
+    for name, pair in sorted(marks, key=lambda mark: sum(mark[1])):
+        at_px = ((pair[0] + pair[1]) / 2 - span[0]) * px_per_s
+        groups.append(([name], [at_px]))
+        while len(groups) > 1 and _right_px(groups[-2]) + 5 > _left_px(groups[-1]):
+            names, places = groups.pop()
+            groups[-1][0].extend(names)
+            groups[-1][1].extend(places)
+    return [
+        {"at_s": span[0] + _middle_px(group) / px_per_s, "label": _joined(group[0])}
+        for group in groups
+    ]
+
+
+def _middle_px(group: tuple[list[str], list[float]]) -> float:
+    return sum(group[1]) / len(group[1])
+
+
+def _left_px(group: tuple[list[str], list[float]]) -> float:
+    return _middle_px(group) - len(_joined(group[0])) * _CHAR_PX / 2
+
+
+def _right_px(group: tuple[list[str], list[float]]) -> float:
+    return _middle_px(group) + len(_joined(group[0])) * _CHAR_PX / 2
+
+
+def _joined(names: list[str]) -> str:
+    """``t0 t1``; three or more in order are the first and the last with a dash between."""
+    numbers = [int(name[1:]) for name in names]
+    if len(names) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{names[0]}\u2013{names[-1]}"
+    return " ".join(names)
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else f"{text[: max(1, chars - 1)]}\u2026"

@@ -1,0 +1,372 @@
+"""What reports say about a record, in the same words in every format. Nothing in here judges."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import Struct
+
+from breakfix.engine.timeline.facts import FaultFacts, Interval, UnitFacts
+from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row
+from breakfix.engine.timeline.words import at_instant, healed_in_words, with_interval
+from breakfix.engine.values import format_seconds
+
+ROWS_MAX: Final = 500
+"""How many lines a table of a report has; the rest is in the JSON record."""
+
+MEANINGS: Final = {
+    "t0": "fault commanded",
+    "t1": "fault seen effective",
+    "t2": "first bad sample",
+    "t3": "detected",
+    "t4": "acknowledged",
+    "t5": "repair began",
+    "t6": "repair ended",
+    "t7": "first good sample",
+    "t8": "good for long enough",
+    "t9": "fault over and clean",
+}
+LITERAL: Final = frozenset(
+    {"Run", "File", "File's SHA-256", "Replay", "Plan's hash", "Journal's head"}
+)
+"""The facts of `provenance` that are copied, not read."""
+
+_PARTS: Final = {
+    "noticed": "until it was noticed",
+    "waiting": "until a repair began",
+    "repair": "the repair",
+    "confirmed": "until it was good for long enough",
+}
+_CLAIMS: Final = {
+    "detected_within": "detected within",
+    "mitigated_within": "good again within",
+    "restored_within": "restored within",
+    "healed_by": "healed by",
+}
+
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """A number with its name; `ends` is its interval where it has one that shows."""
+
+    name: str
+    value: str
+    ends: str = ""
+    note: str = ""
+
+
+class StepLine(Struct, frozen=True, kw_only=True):
+    """One unit, each measured time in words; empty where there was none."""
+
+    name: str
+    phase: str
+    uses: str
+    target: str
+    due: str
+    start: str
+    wait: str
+    attempts: str
+    run: str
+    check: str
+    undo: str
+    state: str
+    reason: str
+
+
+class ProofLine(Struct, frozen=True, kw_only=True):
+    """What shows that a fault was there, and that it is gone."""
+
+    fault: str
+    action: str
+    target: str
+    evidence: tuple[tuple[str, str], ...]
+    seen: str
+    ended: str
+    state: str
+    problem: str
+    manual: str
+
+
+class OutageLine(Struct, frozen=True, kw_only=True):
+    """A stretch in which a probe was bad."""
+
+    name: str
+    lasted: str
+    began: str
+    ended: str
+    bad_samples: str
+
+
+def when(record: Record) -> str:
+    """The day and time of the run's start, UTC."""
+    if record.run.started_wall_s is None:
+        return ""
+    try:
+        started = datetime.fromtimestamp(record.run.started_wall_s, UTC)
+    except (OverflowError, OSError, ValueError):
+        return ""
+    return f"{started:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def unit_name(unit: UnitFacts, record: Record) -> str:
+    """The step's name, and the target where the step has more than one."""
+    step = next((step for step in record.steps if step.id == unit.step), None)
+    return unit.step if step is not None and step.units == 1 else unit.unit
+
+
+def figure(name: str, pair: Interval | None, note: str = "") -> Figure:
+    """A measured duration."""
+    if pair is None:
+        return Figure(name=name, value="\u2013", note=note)
+    value, _, ends = with_interval(pair).partition(" [")
+    return Figure(name=name, value=value, ends=f"[{ends}" if ends else "", note=note)
+
+
+def restored(measured: Measured) -> Figure:
+    """The time to restore, or why there is none."""
+    name = "time to restore"
+    pair = measured.metrics.time_to_restore_s
+    if pair is not None:
+        return figure(name, pair)
+    missing = measured.metrics.missing["time_to_restore_s"]
+    if missing.reason == "censored":
+        return Figure(
+            name=name, value=f"over {format_seconds(missing.at_least_s or 0.0)}", note=missing.why
+        )
+    value = "absorbed" if missing.reason == "absorbed" else "not measured"
+    return Figure(name=name, value=value, note=missing.why)
+
+
+def worst_episode(record: Record) -> EpisodeFacts | None:
+    """The episode that took longest to restore; one that was not restored is worse than any."""
+
+    def badness(episode: EpisodeFacts) -> tuple[bool, float]:
+        metrics = episode.measured.metrics
+        pair = metrics.time_to_restore_s
+        missing = metrics.missing.get("time_to_restore_s")
+        censored = missing is not None and missing.reason == "censored"
+        return censored, pair[1] if pair is not None else 0.0
+
+    return max(record.episodes, key=badness, default=None)
+
+
+def parts(measured: Measured) -> list[Figure]:
+    """What the time to restore is made of."""
+    return [
+        figure(_PARTS[part.name], part.duration_s, f"{part.from_mark} to {part.to_mark}")
+        for part in measured.parts
+    ]
+
+
+def other_figures(measured: Measured) -> list[Figure]:
+    """The other durations of an episode."""
+    metrics = measured.metrics
+    named = (
+        ("to impact", "time_to_impact_s", "t1 to t2"),
+        ("to detect", "time_to_detect_s", "t2 to t3"),
+        ("to detect, from the effect", "time_to_detect_from_effect_s", "t1 to t3"),
+        ("to mitigate", "time_to_mitigate_s", "t2 to t7"),
+    )
+    found = []
+    for name, metric, between in named:
+        missing = metrics.missing.get(metric)
+        note = between
+        if missing is not None:
+            note = missing.why
+            if missing.at_least_s:
+                note += f", for at least {format_seconds(missing.at_least_s)}"
+        found.append(figure(name, getattr(metrics, metric), note))
+    return found
+
+
+def marks(measured: Measured) -> list[tuple[str, str, str]]:
+    """Name, meaning and instant of each mark that was reached."""
+    return [
+        (name, meaning, at_instant(pair))
+        for name, meaning in MEANINGS.items()
+        if (pair := getattr(measured.marks, name)) is not None
+    ]
+
+
+def episode_title(index: int, episode: EpisodeFacts, record: Record) -> str:
+    """What an episode is about."""
+    steps = ", ".join(episode.steps[:3]) + (" and more" if len(episode.steps) > 3 else "")
+    return steps if len(record.episodes) == 1 else f"{index + 1}. {steps}"
+
+
+def healer(measured: Measured) -> str:
+    """Who healed the service, and how that is known."""
+    why = f": {measured.healed_why}" if measured.healed_why else ""
+    words = healed_in_words(measured.healed_by)
+    if measured.healed_by == "absorbed":
+        return f"{words}."
+    return f"{words[:1].upper()}{words[1:]}{why}."
+
+
+def claim(row: Row) -> str:
+    """An expectation as it was written."""
+    return f"{row.about} {_CLAIMS[row.expects]} {row.wanted}"
+
+
+def step_lines(record: Record) -> list[StepLine]:
+    """The units in the order of their start; those that never began come last."""
+    late = (float("inf"), float("inf"))
+    units = sorted(record.units, key=lambda unit: unit.started_at_s or late)
+    return [
+        StepLine(
+            name=unit_name(unit, record),
+            phase=unit.phase,
+            uses=unit.uses,
+            target=unit.target,
+            due="" if unit.due_at_s is None else f"{unit.due_at_s:.3f} s",
+            start="" if unit.started_at_s is None else at_instant(unit.started_at_s),
+            wait=_brief(unit.queue_wait_s),
+            attempts=str(len(unit.attempts) or ""),
+            run=_brief(unit.run_s),
+            check=_brief(unit.check_s),
+            undo=_brief(unit.undo_s),
+            state=unit.state,
+            reason=unit.reason,
+        )
+        for unit in units[:ROWS_MAX]
+    ]
+
+
+def _brief(pair: Interval | None) -> str:
+    return "" if pair is None else with_interval(pair)
+
+
+def proofs(record: Record) -> list[ProofLine]:
+    """Each fault with its evidence."""
+    return [
+        ProofLine(
+            fault=fault.fault,
+            action=fault.action,
+            target=fault.target,
+            evidence=tuple(fault.evidence.items()),
+            seen="" if fault.active_at_s is None else at_instant(fault.active_at_s),
+            ended=_ended(fault),
+            state=fault.state,
+            problem=fault.residue_why or fault.error,
+            manual=fault.manual,
+        )
+        for fault in record.faults[:ROWS_MAX]
+    ]
+
+
+def _ended(fault: FaultFacts) -> str:
+    if fault.state != "ended" or fault.ended_at_s is None:
+        return f"not seen gone ({fault.state})"
+    left = f", by the {fault.left_to}" if fault.left_to is not None else ""
+    return f"by {fault.ended_by}{left}, at {at_instant(fault.ended_at_s)}"
+
+
+def outages(record: Record) -> list[OutageLine]:
+    """Each outage that the steps' samples show."""
+    return [
+        OutageLine(
+            name=outage.probe + (f" on {outage.target}" if outage.target else ""),
+            lasted="" if outage.duration_s is None else with_interval(outage.duration_s),
+            began=at_instant(outage.started_at_s),
+            ended="not seen good again"
+            if outage.ended_at_s is None
+            else at_instant(outage.ended_at_s),
+            bad_samples=str(outage.bad_samples),
+        )
+        for outage in record.outages[:ROWS_MAX]
+    ]
+
+
+def trouble(record: Record) -> list[str]:
+    """Commands of setup and teardown, requests to stop, and errors of our own side."""
+    said = []
+    for command in (*record.setup, *record.teardown):
+        how = "is owed" if command.ok is None else "went well" if command.ok else "failed"
+        error = f": {command.error}" if command.error else ""
+        said.append(f"{command.stage} {' '.join(command.command)} {how}{error}")
+    said += [f"stopped at {at_instant(c.at_s)} ({c.source}): {c.why}" for c in record.cancelled]
+    said += [f"error at {at_instant(e.at_s)}: {e.message}" for e in record.errors]
+    return said
+
+
+def certificate(record: Record) -> str:
+    """What is known of anything left behind."""
+    gone = sum(fault.state == "ended" for fault in record.faults)
+    ended = sum(process.gone_at_s is not None for process in record.processes)
+    put_back = [repair for repair in record.repairs if repair.put_back]
+    clean = (
+        gone == len(record.faults)
+        and ended == len(record.processes)
+        and all(repair.ok for repair in put_back)
+        and not record.run.residue
+    )
+    counted = [f"{gone} of {len(record.faults)} faults seen gone"] if record.faults else []
+    if record.processes:
+        counted.append(f"{ended} of {len(record.processes)} started processes ended")
+    if put_back:
+        counted.append(f"{sum(r.ok for r in put_back)} of {len(put_back)} repairs put back")
+    said = "; ".join(counted) or "nothing was broken or started"
+    return f"{'Nothing was left behind' if clean else 'Something was left behind'}: {said}."
+
+
+def not_observed(record: Record) -> Iterator[str]:
+    """What a reader must know of how the numbers came about."""
+    if record.episodes:
+        yield (
+            "No observer ran beside the steps: t2, t7 and t8 come from the steps' own samples, and "
+            "the intervals are as wide as the time between two of them."
+        )
+    if any(e.measured.impact_from == "occurrence" for e in record.episodes):
+        yield "No state was sampled when it went bad: t2 is taken from a reported occurrence."
+    blind = sum(sample.state == "blind" for sample in record.samples)
+    if blind:
+        yield f"{blind} of {len(record.samples)} samples could not be taken; they prove nothing."
+    late = sum(sample.late_s > 0 for sample in record.samples)
+    if late:
+        yield f"{late} of {len(record.samples)} samples began late on their grid."
+    if any(not writer.same_boot for writer in record.writers):
+        yield "The machine was started anew during the run: later instants are by the wall clock."
+    if not record.run.complete:
+        yield "The journal has no end: nobody has closed this run."
+
+
+def provenance(record: Record) -> list[tuple[str, str]]:
+    """Where the record comes from, and how to run the scenario again."""
+    run = record.run
+    writers = ", ".join(f"{writer.role} (pid {writer.pid})" for writer in record.writers)
+    found = [
+        ("Run", run.run_id),
+        ("Began", when(record)),
+        ("File", run.file),
+        ("File's SHA-256", run.file_sha256),
+        ("Replay", run.command),
+        ("Seed", "" if run.seed is None else str(run.seed)),
+        ("Environment", run.env),
+        ("Inputs", ", ".join(f"{name}={value}" for name, value in run.inputs.items())),
+        ("Plan's hash", record.plan.hash if record.plan is not None else ""),
+        ("Targets", _sets(record)),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
+        ("Journal's head", run.head),
+        ("Journal", f"{run.lines} lines, {run.ended_at_s[1]:.3f} s, written by {writers}"),
+        ("Engine's own time", _overhead(record)),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _sets(record: Record) -> str:
+    if record.plan is None:
+        return ""
+    return "; ".join(
+        f"{item.name} ({item.share}): {', '.join(item.picked[:10])}" for item in record.plan.sets
+    )
+
+
+def _overhead(record: Record) -> str:
+    spent = record.overhead
+    if spent is None:
+        return ""
+    return (
+        f"{format_seconds(spent.before_steps_s)} before, {format_seconds(spent.between_steps_s)} "
+        f"between and {format_seconds(spent.after_steps_s)} after the steps; from due to start "
+        f"{format_seconds(spent.start_delay_median_s)} (median), "
+        f"{format_seconds(spent.start_delay_max_s)} (longest)"
+    )
