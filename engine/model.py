@@ -315,3 +315,5 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     dead_man: dict[str, str]
     """For each inject unit, what ends the fault if the engine dies: ``guardian only``."""
     hash: str
+    prints: dict[str, str] = {}
+    """What the hash covers, part by part, each as a short print: tells what has drifted."""

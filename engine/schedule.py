@@ -139,11 +139,17 @@ class Schedule:
 
     def begin(self) -> Changes:
         """What may start at once."""
-        ready = [Ready(unit=unit, due_at_s=0.0) for unit, groups in self._open_groups.items() if not groups]
+        ready = [
+            Ready(unit=unit, due_at_s=0.0)
+            for unit, groups in self._open_groups.items()
+            if not groups
+        ]
         self._gone.update(item.unit for item in ready)
         queue: list[tuple[str, Milestone, bool]] = []
         for step in self._empty:
-            queue += [(step, milestone, holds) for milestone, holds in milestones_of("skipped").items()]
+            queue += [
+                (step, milestone, holds) for milestone, holds in milestones_of("skipped").items()
+            ]
         more = self._spread(queue, 0.0)
         return Changes(ready=(*ready, *more.ready), doomed=more.doomed, joined=more.joined)
 

@@ -7,7 +7,7 @@ import anyio
 import anyio.abc
 
 from breakfix.engine.errors import BreakfixError, JournalError
-from breakfix.engine.events import MilestoneReached, RunErrored, StepState, UnitChanged
+from breakfix.engine.events import MilestoneReached, RunErrored, StepState
 from breakfix.engine.model import Milestone, Step, Unit
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.inject import Injector
@@ -73,7 +73,9 @@ class Executor:
         if step.units is not None and source.partition("@")[0] == step.units.of:
             return "skipped", f"{source} has not {doomed.milestone}"
         state = self.context.states.get(source, "")
-        return "blocked", f"needs {source} {doomed.milestone}" + (f", it is {state}" if state else "")
+        return "blocked", f"needs {source} {doomed.milestone}" + (
+            f", it is {state}" if state else ""
+        )
 
     def _note_join(self, step_id: str, milestone: Milestone, holds: bool) -> None:
         if milestone == "finished" and holds:

@@ -5,12 +5,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import anyio
+from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
 from msgspec import Struct
 
 from breakfix.engine.action import Fault
-from breakfix.engine.errors import PreconditionError
-from breakfix.engine.events import AttemptEnded, FaultEnding, FaultIntended
-from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
+from breakfix.engine.events import AttemptEnded, FaultIntended
 from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
 from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.run.arming import detectors_of
@@ -64,8 +63,9 @@ class Injector:
         try:
             injected = await self._attempts(step, unit, action, due_at_s)
             if injected.fault is None or not injected.active:
-                state = "errored" if injected.ours else "failed"
-                self._over(unit, active=False, undone=False, reason=injected.error, errored=injected.ours)
+                self._over(
+                    unit, active=False, undone=False, reason=injected.error, errored=injected.ours
+                )
                 return
             self._executor.settle(unit, {"active": True})
             undone = await self._hold(step, unit, injected.fault, lasting=action.lasting)
@@ -77,7 +77,9 @@ class Injector:
         self, unit: Unit, *, active: bool, undone: bool, reason: str, errored: bool = False
     ) -> None:
         good = active and undone
-        self._context.set_state(unit, "succeeded" if good else "errored" if errored else "failed", reason)
+        self._context.set_state(
+            unit, "succeeded" if good else "errored" if errored else "failed", reason
+        )
         milestones: dict[Milestone, bool] = {
             "active": active,
             "undone": undone,
@@ -111,9 +113,7 @@ class Injector:
         finally:
             self._executor.work()
 
-    async def _attempts(
-        self, step: Step, unit: Unit, action: Fault, due_at_s: float
-    ) -> Injected:
+    async def _attempts(self, step: Step, unit: Unit, action: Fault, due_at_s: float) -> Injected:
         retry = step.retry or Retry(attempts=1)
         injected = Injected()
         for attempt in range(1, retry.attempts + 1):
@@ -130,7 +130,11 @@ class Injector:
                     attempt=attempt,
                     started_at_s=started_at_s,
                     ended_at_s=self._context.now_s(),
-                    outcome="succeeded" if injected.active else "errored" if injected.ours else "failed",
+                    outcome="succeeded"
+                    if injected.active
+                    else "errored"
+                    if injected.ours
+                    else "failed",
                     error=injected.error,
                     retry_in_s=pause_s if again else None,
                 )

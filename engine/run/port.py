@@ -33,9 +33,7 @@ class ProbePort:
 
         return await threads.call(run, threads.reads)
 
-    async def http(
-        self, method: str, url: str, *, headers: dict[str, str], body: str
-    ) -> HttpReply:
+    async def http(self, method: str, url: str, *, headers: dict[str, str], body: str) -> HttpReply:
         """One HTTP request; raises HttpFailed."""
         reveal = self._context.secrets.reveal
         return await self._context.session.request(

@@ -1,23 +1,18 @@
 """Before the graph: set-up commands, process targets, and the complete plan."""
 
 import threading
-from pathlib import Path
 from typing import Any
 
-import anyio
-import msgspec
-
-from breakfix.engine.action import ExecOp, Outcome, ProcessFacts
-from breakfix.engine.errors import BreakfixError, EngineError
+from breakfix.engine.action import ExecOp, Outcome
+from breakfix.engine.errors import EngineError
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
-    EndpointSeen,
     MarkIntended,
     TargetStarted,
 )
-from breakfix.engine.model import LocalCommand, RunPlan, Scenario
-from breakfix.engine.plan import WorldTargets, make
+from breakfix.engine.model import LocalCommand, Scenario
+from breakfix.engine.plan import WorldTargets
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.poll import Goal, poll
 from breakfix.engine.run.probe import named_probe, take_sample
@@ -52,7 +47,9 @@ async def run_setup(world: World, scenario: Scenario) -> None:
             CommandIntended(stage="teardown", index=index, command=command), sync=True
         )
     for index, command in enumerate(scenario.setup):
-        world.journal.append(CommandIntended(stage="setup", index=index, command=command), sync=True)
+        world.journal.append(
+            CommandIntended(stage="setup", index=index, command=command), sync=True
+        )
         outcome = await _run(world, command)
         error = world.secrets.mask(outcome.error or outcome.stderr.strip()[-2000:])
         world.journal.append(
@@ -86,9 +83,7 @@ async def start_processes(world: World, targets: WorldTargets, scenario: Scenari
     """
     for name, facts in targets.processes.items():
         assert facts.identity.object_id
-        world.journal.append(
-            MarkIntended(mark=facts.identity.object_id, target=name), sync=True
-        )
+        world.journal.append(MarkIntended(mark=facts.identity.object_id, target=name), sync=True)
         op = process.start_op(facts)
 
         def start(stop: threading.Event, op: Any = op) -> Outcome:

@@ -128,7 +128,12 @@ async def run_poll(context: RunContext, step: Step, unit: Unit, due_at_s: float)
     goal = goal_of(step, probing)
     if context.no_faults and step.phase == "detect":
         goal = msgspec.structs.replace(
-            goal, wants=not goal.wants, consecutive=1, stays_s=0.0, within_s=0.0, fails_at_once=False
+            goal,
+            wants=not goal.wants,
+            consecutive=1,
+            stays_s=0.0,
+            within_s=0.0,
+            fails_at_once=False,
         )
     result = await poll(goal, partial(take_sample, context, probing), context.now_s)
     last = result.last.observation if result.last is not None else None

@@ -5,10 +5,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import anyio
+from breakfix.engine.checks import wait_for
 from msgspec import Struct
 
 from breakfix.engine.action import Outcome, Plan, Repair
-from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
 from breakfix.engine.model import Retry, Step, Unit
@@ -35,9 +35,7 @@ class Performed(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-async def run_repair(
-    executor: "Executor", step: Step, unit: Unit, due_at_s: float
-) -> UnitResult:
+async def run_repair(executor: "Executor", step: Step, unit: Unit, due_at_s: float) -> UnitResult:
     """A remediate unit, with its retries."""
     context = executor.context
     retry = step.retry or Retry(attempts=1)

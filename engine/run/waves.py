@@ -81,7 +81,9 @@ class Waves:
                 gate.stop(f"stopped after {gate.failures} failed")
         # With a gate between, a fault need only be active; without, it must be over.
         if gate.step.phase == "inject" and fan_out.next_when is not None:
-            over = "active" in milestones or ("finished" in milestones and not milestones.get("undone"))
+            over = "active" in milestones or (
+                "finished" in milestones and not milestones.get("undone")
+            )
         else:
             over = "finished" in milestones
         if not over:

@@ -1,5 +1,6 @@
 """Polls: the grid, the streak, and what ends them."""
 
+import itertools
 from collections.abc import Sequence
 
 import anyio
@@ -36,7 +37,9 @@ def run(wanted: Goal, answers: Sequence[bool | None]) -> PollResult:
 
         async def take(due_at_s: float) -> Taken:
             given_out.append(1)
-            return sample(answers[min(len(given_out), len(answers)) - 1], anyio.current_time() - start)
+            return sample(
+                answers[min(len(given_out), len(answers)) - 1], anyio.current_time() - start
+            )
 
         return await poll(wanted, take, lambda: anyio.current_time() - start)
 
@@ -96,7 +99,7 @@ def test_a_hanging_sample_does_not_shift_the_grid() -> None:
         )
 
     assert anyio.run(main).met
-    steps = [round(later - earlier, 6) for earlier, later in zip(started, started[1:], strict=False)]
+    steps = [round(later - earlier, 6) for earlier, later in itertools.pairwise(started)]
     assert steps == [0.01] * len(steps)
 
 

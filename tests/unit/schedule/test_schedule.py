@@ -31,7 +31,9 @@ def make(steps: list[dict[str, Any]], units: list[tuple[str, str]], links: list[
     return Schedule(plan)
 
 
-def edge(unit: str, source: str, milestone: Milestone = "succeeded", group: int = 0, after_s: float = 0.0) -> Link:
+def edge(
+    unit: str, source: str, milestone: Milestone = "succeeded", group: int = 0, after_s: float = 0.0
+) -> Link:
     """A link, shorter to write."""
     return Link(unit=unit, source=source, milestone=milestone, group=group, after_s=after_s)
 
@@ -41,7 +43,9 @@ WAITS = [{"id": "a", "wait": "0s"}, {"id": "b", "wait": "0s"}, {"id": "c", "wait
 
 def test_a_unit_starts_when_its_last_dependency_allows_it() -> None:
     """Data flow, never layers: c starts when a and b are over, at the later of both."""
-    schedule = make(WAITS, [("a", "a"), ("b", "b"), ("c", "c")], [edge("c", "a"), edge("c", "b", group=1)])
+    schedule = make(
+        WAITS, [("a", "a"), ("b", "b"), ("c", "c")], [edge("c", "a"), edge("c", "b", group=1)]
+    )
     assert [ready.unit for ready in schedule.begin().ready] == ["a", "b"]
     assert schedule.reach("a", milestones_of("succeeded"), 1.0).ready == ()
     (ready,) = schedule.reach("b", milestones_of("succeeded"), 2.0).ready
@@ -75,7 +79,9 @@ def test_a_failure_dooms_what_asked_for_success() -> None:
 def test_a_skipped_step_counts_as_finished_and_not_as_failed() -> None:
     """What waits for the end starts; what asked for success or failure does not."""
     schedule = make(
-        WAITS, [("a", "a"), ("b", "b"), ("c", "c")], [edge("b", "a", "finished"), edge("c", "a", "failed")]
+        WAITS,
+        [("a", "a"), ("b", "b"), ("c", "c")],
+        [edge("b", "a", "finished"), edge("c", "a", "failed")],
     )
     schedule.begin()
     changes = schedule.reach("a", milestones_of("skipped"), 1.0)
@@ -96,11 +102,18 @@ def test_a_join_applies_require() -> None:
 def test_active_and_undone_are_told_apart() -> None:
     """A dependent of `undone` waits for the end of the fault, one of `active` does not."""
     schedule = make(
-        WAITS, [("a", "a"), ("b", "b"), ("c", "c")], [edge("b", "a", "active"), edge("c", "a", "undone")]
+        WAITS,
+        [("a", "a"), ("b", "b"), ("c", "c")],
+        [edge("b", "a", "active"), edge("c", "a", "undone")],
     )
     schedule.begin()
     assert [r.unit for r in schedule.reach("a", {"active": True}, 1.0).ready] == ["b"]
-    rest: dict[Milestone, bool] = {"undone": True, "succeeded": True, "failed": False, "finished": True}
+    rest: dict[Milestone, bool] = {
+        "undone": True,
+        "succeeded": True,
+        "failed": False,
+        "finished": True,
+    }
     assert [r.unit for r in schedule.reach("a", rest, 2.0).ready] == ["c"]
 
 
@@ -115,12 +128,18 @@ def test_a_step_without_units_counts_as_skipped() -> None:
     st.integers(2, 12).flatmap(
         lambda n: st.tuples(
             st.just(n),
-            st.sets(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(lambda p: p[0] < p[1])),
+            st.sets(
+                st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(
+                    lambda p: p[0] < p[1]
+                )
+            ),
             st.lists(st.sampled_from(["succeeded", "failed", "skipped"]), min_size=n, max_size=n),
         )
     )
 )
-def test_every_unit_either_starts_or_is_doomed(case: tuple[int, set[tuple[int, int]], list[str]]) -> None:
+def test_every_unit_either_starts_or_is_doomed(
+    case: tuple[int, set[tuple[int, int]], list[str]],
+) -> None:
     """Whatever the graph and the outcomes, nothing is forgotten and nothing starts twice."""
     count, edges, outcomes = case
     steps = [{"id": f"s{i}", "wait": "0s"} for i in range(count)]

@@ -1,0 +1,196 @@
+"""Ops and checks in words: the command that a person would type for the same effect."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from breakfix.engine.action import (
+    Check,
+    DockerOp,
+    ExecOp,
+    FileOp,
+    HttpOp,
+    Op,
+    ProcessOp,
+    SignalOp,
+    SpawnOp,
+)
+
+_CONTAINER: Final = re.compile(r"/containers/([^/]+)(?:/([a-z]+))?")
+_NETWORK: Final = re.compile(r"/networks/([^/]+)/(connect|disconnect)")
+_VERBS: Final = ("pause", "unpause", "start", "stop", "kill", "restart", "rename", "wait", "logs")
+_UPDATE_FLAGS: Final = {
+    "CpuQuota": "--cpu-quota",
+    "CpuPeriod": "--cpu-period",
+    "CpuShares": "--cpu-shares",
+    "CpusetCpus": "--cpuset-cpus",
+    "Memory": "--memory",
+    "MemorySwap": "--memory-swap",
+    "PidsLimit": "--pids-limit",
+}
+_UNLIMITED_BYTES: Final = 9223372036854771712
+"""The largest limit of memory that the kernel keeps (the page counter's maximum); the CLI says
+-1."""
+_SHOWN_CHARS: Final = 500
+
+
+def describe(op: Op) -> str:
+    """The command line for the effect of an op, for people and a POSIX shell.
+
+    Secrets stay references. A Docker request without a command of its own is shown as the request.
+    """
+    if isinstance(op, DockerOp):
+        return _docker(op)
+    if isinstance(op, ExecOp):
+        return _exec(op)
+    if isinstance(op, SpawnOp):
+        assigned = {**op.env, "BREAKFIX_MARK": op.mark}
+        command = _in_folder(op.cwd, " ".join([*_assignments(assigned), shlex.join(op.argv)]))
+        return f"{command} >> {shlex.quote(op.output)} 2>&1 &"
+    if isinstance(op, SignalOp):
+        return _signal(op)
+    if isinstance(op, ProcessOp):
+        return f"ps -o pid,stat,lstart,args {_pids_of(op.mark, op)}"
+    if isinstance(op, FileOp):
+        return _file(op)
+    return _http(op)
+
+
+def describe_check(check: Check) -> str:
+    """What a check shows: its own words, else what it reads and how that is judged."""
+    if check.asked:
+        return check.asked
+    value = "" if check.is_ in ("absent", "present") else f" {_json(check.value)}"
+    return f"{describe(check.op)}: {check.pick or 'the answer'} {check.is_}{value}"
+
+
+def _docker(op: DockerOp) -> str:
+    if (match := _NETWORK.fullmatch(op.path)) and op.method == "POST":
+        return _network(op, match[1], match[2])
+    if match := _CONTAINER.fullmatch(op.path):
+        name = shlex.quote(op.target.name if op.target is not None else match[1])
+        verb = match[2] or ""
+        if op.method == "POST" and verb == "update" and (flags := _update_flags(op.body)):
+            return f"docker update {' '.join(flags)} {name}"
+        if op.method == "POST" and verb in _VERBS:
+            return " ".join(
+                ["docker", verb, *_verb_flags(verb, op.query), name, *_renamed(op.query)]
+            )
+        if op.method == "GET" and verb == "json":
+            return f"docker inspect {name}"
+        if op.method == "DELETE" and not verb:
+            force = ["--force"] if op.query.get("force") in ("1", "true") else []
+            return " ".join(["docker", "rm", *force, name])
+    return _request(op)
+
+
+def _verb_flags(verb: str, query: dict[str, str]) -> Iterator[str]:
+    if verb == "kill" and query.get("signal"):
+        yield f"--signal {shlex.quote(query['signal'])}"
+    if verb in ("stop", "restart") and query.get("t"):
+        yield f"--time {shlex.quote(query['t'])}"
+
+
+def _renamed(query: dict[str, str]) -> Iterator[str]:
+    if query.get("name"):
+        yield shlex.quote(query["name"])
+
+
+def _update_flags(body: Any) -> list[str]:
+    """The flags of ``docker update``; empty where the request has something that it has no flag
+    for."""
+    flags = []
+    for key, value in (body or {}).items():
+        if key == "NanoCpus":
+            flags.append(f"--cpus {value / 1e9:g}")
+        elif key in ("Memory", "MemorySwap") and value == _UNLIMITED_BYTES:
+            flags.append(f"{_UPDATE_FLAGS[key]} -1")
+        elif key in _UPDATE_FLAGS:
+            flags.append(f"{_UPDATE_FLAGS[key]} {shlex.quote(str(value))}")
+        else:
+            return []
+    return flags
+
+
+def _network(op: DockerOp, network: str, verb: str) -> str:
+    body = op.body if isinstance(op.body, dict) else {}
+    container = op.target.name if op.target is not None else str(body.get("Container", ""))
+    flags = ["--force"] if body.get("Force") else []
+    endpoint = body.get("EndpointConfig") or {}
+    static = endpoint.get("IPAMConfig") or {}
+    for key, flag in (("IPv4Address", "--ip"), ("IPv6Address", "--ip6")):
+        flags += [f"{flag} {static[key]}"] if static.get(key) else []
+    flags += [f"--alias {shlex.quote(alias)}" for alias in endpoint.get("Aliases") or ()]
+    flags += [f"--link {shlex.quote(link)}" for link in endpoint.get("Links") or ()]
+    names = [shlex.quote(network), shlex.quote(container)]
+    return " ".join(["docker", "network", verb, *flags, *names])
+
+
+def _request(op: DockerOp) -> str:
+    query = "&".join(f"{key}={value}" for key, value in sorted(op.query.items()))
+    body = f" {_json(op.body)}" if op.body is not None else ""
+    return f"{op.method} {op.path}{'?' if query else ''}{query}{body}"
+
+
+def _exec(op: ExecOp) -> str:
+    if op.via == "local":
+        command = " ".join([*_assignments(op.env), shlex.join(op.argv)])
+        return _in_folder(op.cwd, _fed(op.stdin, command))
+    flags = ["-i"] if op.stdin else []
+    flags += [f"--user {shlex.quote(op.user)}"] if op.user else []
+    flags += [f"--workdir {shlex.quote(op.cwd)}"] if op.cwd else []
+    flags += [f"--env {assignment}" for assignment in _assignments(op.env)]
+    name = shlex.quote(op.target.name) if op.target is not None else "CONTAINER"
+    return _fed(op.stdin, " ".join(["docker", "exec", *flags, name, shlex.join(op.argv)]))
+
+
+def _signal(op: SignalOp) -> str:
+    name = op.signal.removeprefix("SIG")
+    if op.only_incarnation:
+        return f"kill -{name} {op.only_incarnation.partition('@')[0]}"
+    return f"kill -{name} {_pids_of(op.mark, op)}"
+
+
+def _pids_of(mark: str, op: SignalOp | ProcessOp) -> str:
+    """The pids of all processes whose environment (proc(5)) holds the mark."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", mark):
+        return f"<all processes of {op.target.name if op.target is not None else mark}>"
+    return f"$(grep -lsF BREAKFIX_MARK={mark} /proc/[0-9]*/environ | cut -d/ -f3)"
+
+
+def _file(op: FileOp) -> str:
+    path = shlex.quote(op.path)
+    if op.delete:
+        return f"rm {path}"
+    if op.content is None:
+        return f"cat {path}"
+    return f"printf %s {shlex.quote(_cut(op.content))} > {path}"
+
+
+def _http(op: HttpOp) -> str:
+    headers = [f"--header {shlex.quote(f'{key}: {value}')}" for key, value in op.headers.items()]
+    body = [f"--data {shlex.quote(_cut(op.body))}"] if op.body else []
+    return " ".join(["curl", "--request", op.method, *headers, *body, shlex.quote(op.url)])
+
+
+def _assignments(env: dict[str, str]) -> list[str]:
+    return [f"{key}={shlex.quote(value)}" for key, value in env.items()]
+
+
+def _in_folder(folder: str, command: str) -> str:
+    return f"cd {shlex.quote(folder)} && {command}" if folder else command
+
+
+def _fed(stdin: str, command: str) -> str:
+    return f"printf %s {shlex.quote(_cut(stdin))} | {command}" if stdin else command
+
+
+def _json(value: Any) -> str:
+    return _cut(msgspec.json.encode(value).decode())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

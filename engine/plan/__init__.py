@@ -1,0 +1,20 @@
+"""From a scenario and the world to the run plan: targets, graph, previews, bounds, hash."""
+
+from breakfix.engine.plan.blast import within_radius
+from breakfix.engine.plan.fingerprint import drift
+from breakfix.engine.plan.make import action_names, make
+from breakfix.engine.plan.plan_file import load, save, slim
+from breakfix.engine.plan.targets import Targets
+from breakfix.engine.plan.world import WorldTargets
+
+__all__ = [
+    "Targets",
+    "WorldTargets",
+    "action_names",
+    "drift",
+    "load",
+    "make",
+    "save",
+    "slim",
+    "within_radius",
+]
