@@ -6,7 +6,16 @@ Paths, bodies and the meaning of their fields are those of the Docker Engine API
 from math import ceil
 from typing import Any, Final, Literal
 
-from breakfix.engine.action import Check, DockerFacts, DockerOp, Identity, Level
+from breakfix.engine.action import (
+    Check,
+    DockerFacts,
+    DockerOp,
+    Identity,
+    Level,
+    Observation,
+    Outcome,
+    Port,
+)
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.values import seconds
 
@@ -18,6 +27,8 @@ SIGNALS = Literal[
 ]
 NOT_MODIFIED: Final = 304
 """Start of what runs, stop of what is stopped."""
+SHORT_ID_CHARS: Final = 12
+"""How much of its id a container has as its host name, and as an alias of its networks."""
 
 
 def inspect(target: Identity) -> DockerOp:
@@ -82,6 +93,25 @@ def update(target: Identity, limits: dict[str, Any]) -> DockerOp:
     )
 
 
+def network_op(target: Identity, network: str, verb: str, body: dict[str, Any]) -> DockerOp:
+    """A POST to a network, on behalf of a container that must be there."""
+    return DockerOp(
+        method="POST", path=f"/networks/{network}/{verb}", body=body, target=target, timeout_s=30.0
+    )
+
+
+def endpoint_config(target: Identity, settings: dict[str, Any]) -> dict[str, Any]:
+    """What connects a container in the way that it was connected, from NetworkSettings of inspect."""
+    # The engine adds the short id as an alias by itself.
+    own = target.object_id[:SHORT_ID_CHARS]
+    return {
+        "IPAMConfig": settings.get("IPAMConfig"),
+        "Links": settings.get("Links"),
+        "Aliases": [alias for alias in settings.get("Aliases") or () if alias != own],
+        "DriverOpts": settings.get("DriverOpts"),
+    }
+
+
 def see(target: Identity, pick: str, is_: str, value: Any, asked: str) -> Check:
     """A check on the answer of inspect."""
     return check(inspect(target), pick, is_, value, asked)
@@ -137,3 +167,17 @@ def pointer(*names: str) -> str:
     '/a~1b/c~0d'
     """
     return "".join(f"/{name.replace('~', '~0').replace('/', '~1')}" for name in names)
+
+
+def not_read(outcome: Outcome, target: Identity) -> Observation:
+    """What a probe says where inspect gave no container: one that is gone is bad, an engine that does
+    not answer proves nothing."""
+    if outcome.gone:
+        return Observation(holds=False, detail=f"container {target.name} is not there any more")
+    return Observation(holds=None, detail=outcome.error)
+
+
+def identity(port: Port) -> Identity:
+    """The container that a probe looks at."""
+    assert isinstance(port.facts, DockerFacts)
+    return port.facts.identity

@@ -4,12 +4,17 @@ from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
 
-from breakfix.actions.docker import pointer, require_running, see
-from breakfix.engine.action import DockerFacts, DockerOp, Fault, Identity, Kind, Plan
+from breakfix.actions.docker import (
+    endpoint_config,
+    network_op,
+    pointer,
+    require_running,
+    see,
+)
+from breakfix.engine.action import DockerFacts, Fault, Identity, Kind, Plan
 from breakfix.engine.errors import PreconditionError
 
 _NO_NETWORKS: Final = ("host", "none", "container")
-_SHORT_ID_CHARS: Final = 12
 
 
 class Disconnect(Fault, frozen=True, kw_only=True):
@@ -73,25 +78,6 @@ class Disconnect(Fault, frozen=True, kw_only=True):
                 fix="say which one, with `network`",
             )
         return next(iter(networks.items()))
-
-
-def network_op(target: Identity, network: str, verb: str, body: dict[str, Any]) -> DockerOp:
-    """A POST to a network, on behalf of a container."""
-    return DockerOp(
-        method="POST", path=f"/networks/{network}/{verb}", body=body, target=target, timeout_s=30.0
-    )
-
-
-def endpoint_config(target: Identity, settings: dict[str, Any]) -> dict[str, Any]:
-    """What connects a container in the way that it was connected, from NetworkSettings of inspect."""
-    # The engine adds the short id as an alias by itself.
-    own = target.object_id[:_SHORT_ID_CHARS]
-    return {
-        "IPAMConfig": settings.get("IPAMConfig"),
-        "Links": settings.get("Links"),
-        "Aliases": [alias for alias in settings.get("Aliases") or () if alias != own],
-        "DriverOpts": settings.get("DriverOpts"),
-    }
 
 
 def _note(target: Identity, settings: dict[str, Any]) -> str:
