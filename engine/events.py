@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from breakfix.engine.action import Identity, Plan
-from breakfix.engine.model import LocalCommand, RunPlan
+from breakfix.engine.model import LocalCommand, RunPlan, SecretSource
 
 StepState = Literal[
     "pending", "skipped", "blocked", "running", "cancelling",
@@ -67,6 +67,8 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run_started"):
     no_faults: bool = False
     command: str = ""
     """The command line that replays it."""
+    secrets: dict[str, SecretSource] = {}
+    """Where the secrets come from, never what they are."""
 
 
 class EndpointSeen(_Event, frozen=True, kw_only=True, tag="endpoint_seen"):

@@ -12,6 +12,7 @@ from breakfix.reports.wording import unit_name
 
 ROWS_MAX: Final = 36
 _SAMPLES_MAX: Final = 2000
+_BARS_MAX: Final = 600
 _EPISODES_MARKED_MAX: Final = 4
 _ROW_PX: Final = 24
 _CHAR_PX: Final = 7.0
@@ -143,7 +144,8 @@ def _rows(record: Record) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             outages.setdefault(name, []).extend(
                 _bars("bad", outage.started_at_s, ended)
             )
-    yield from list(outages.items())[: ROWS_MAX // 3]
+    for name, bars in list(outages.items())[: ROWS_MAX // 3]:
+        yield name, _blurred(bars, _span(record))
     for unit in units:
         yield unit_name(unit, record), list(_unit_bars(unit, record, end_s))
 
@@ -170,6 +172,21 @@ def _bars(role: str, started: Interval, ended: Interval) -> Iterator[dict[str, A
         yield {"from_s": started[0], "to_s": started[1], "color": color, "certain": False}
     if sure[1] < ended[1]:
         yield {"from_s": sure[1], "to_s": ended[1], "color": color, "certain": False}
+
+
+def _blurred(bars: list[dict[str, Any]], span: Interval) -> list[dict[str, Any]]:
+    """Very many bars of one row: those that would touch become one, drawn as uncertain."""
+    if len(bars) <= _BARS_MAX:
+        return bars
+    gap_s = (span[1] - span[0]) / _BARS_MAX
+    merged: list[dict[str, Any]] = []
+    for bar in sorted(bars, key=lambda item: item["from_s"]):
+        if merged and bar["from_s"] - merged[-1]["to_s"] < gap_s:
+            to_s = max(merged[-1]["to_s"], bar["to_s"])
+            merged[-1] = {**merged[-1], "to_s": to_s, "certain": False}
+        else:
+            merged.append(bar)
+    return merged
 
 
 def _samples(record: Record, rows: list[str], span: Interval) -> Iterator[dict[str, Any]]:

@@ -110,8 +110,7 @@ def _outages(
         for sample in samples:
             key = key_of(step, sample.probe, unit.target if unit is not None else "")
             one = series.setdefault(key, Series(key))
-            one.samples.append(sample)
-            one.steps[step_id] = None
+            one.add(sample, step_id)
             one.mask |= lineage.upstream(step_id)
             one.inverted = one.inverted or inverted
     return [outage for one in series.values() for outage in one.outages()]

@@ -225,7 +225,7 @@ class OutageFacts(_Facts, frozen=True, kw_only=True):
     probe: str
     target: str
     steps: tuple[str, ...]
-    """The steps whose samples show it."""
+    """The steps whose bad samples show it."""
     started_at_s: Interval
     ended_at_s: Interval | None
     last_bad_at_s: float

@@ -109,11 +109,14 @@ class Series:
 
     def __init__(self, key: SeriesKey) -> None:
         self.key = key
-        self.samples: list[SampleFacts] = []
-        self.steps: dict[str, None] = {}
+        self._samples: list[tuple[SampleFacts, str]] = []
         self.mask = 0
         self.inverted = False
         """The steps that use it wait for good where others wait for bad."""
+
+    def add(self, sample: SampleFacts, step: str) -> None:
+        """A sample that a step took."""
+        self._samples.append((sample, step))
 
     def outages(self) -> list[Outage]:
         """Each run of bad samples, in the order of their start. Blind samples prove nothing."""
@@ -122,23 +125,29 @@ class Series:
         last_good_s = 0.0
         bad: list[SampleFacts] = []
         good: list[SampleFacts] = []
-        for sample in sorted(self.samples, key=lambda s: s.at_s):
+        steps: dict[str, None] = {}
+        for sample, step in sorted(self._samples, key=lambda item: item[0].at_s):
             if sample.state == bad_state:
                 if good and bad:
-                    found.append(self._outage(bad, good, last_good_s))
-                    bad = []
+                    found.append(self._outage(bad, good, last_good_s, tuple(steps)))
+                    bad, steps = [], {}
                 if good:
                     last_good_s = good[-1].at_s[0]
                 good = []
                 bad.append(sample)
+                steps[step] = None
             elif sample.state in ("good", "bad"):
                 good.append(sample)
         if bad:
-            found.append(self._outage(bad, good, last_good_s))
+            found.append(self._outage(bad, good, last_good_s, tuple(steps)))
         return found
 
     def _outage(
-        self, bad: list[SampleFacts], good: list[SampleFacts], last_good_s: float
+        self,
+        bad: list[SampleFacts],
+        good: list[SampleFacts],
+        last_good_s: float,
+        steps: tuple[str, ...],
     ) -> Outage:
         last_bad_s = bad[-1].at_s[0]
         first_bad_ended_s = min(sample.at_s[1] for sample in bad)
@@ -153,7 +162,7 @@ class Series:
             facts=OutageFacts(
                 probe=self.key[0],
                 target=self.key[2],
-                steps=tuple(self.steps),
+                steps=steps,
                 started_at_s=started,
                 ended_at_s=ended,
                 last_bad_at_s=last_bad_s,

@@ -42,6 +42,9 @@ from breakfix.engine.verdict import judge
 
 Story = Callable[..., Any]
 
+UNHURRIED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+"""The fixtures are factories without state."""
+
 INSTANTS = st.sampled_from([0.0, 0.5, 1.0, 1.05, 1.1, 1.5, 2.0, 3.0, 7.5])
 UNITS = st.sampled_from(["kill_cache@cache", "noticed", "start_cache@cache", "whole", "strange"])
 FAULTS = st.sampled_from(["kill_cache@cache#1", "kill_cache@cache#2", "strange", "#"])
@@ -136,7 +139,7 @@ def check(record: Record) -> None:
         assert lower <= upper, path
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=150, suppress_health_check=UNHURRIED)
 @given(
     planned=st.booleans(),
     events=st.lists(st.tuples(INSTANTS, event_strategy()), max_size=40),
@@ -163,7 +166,7 @@ def test_a_journal_that_stops_anywhere_is_told(story: Story) -> None:
             assert judge(record).verdict != "passed", end
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=UNHURRIED)
 @given(data=st.data())
 def test_lines_in_any_order_do_not_make_it_raise(story: Story, data: st.DataObject) -> None:
     """A shuffled journal is nonsense, and still a record."""
@@ -214,8 +217,8 @@ def test_an_undo_is_timed_from_the_wish_to_the_proof(journal: Story) -> None:
 
 
 def test_steps_join_by_what_they_require(journal: Story) -> None:
-    """A step that asks for any unit has succeeded with one of three."""
-    steps = ({"id": "look", "verify": "healthy", "target": "cache", "require": "any"},)
+    """A step that asks for one unit has succeeded with one of three."""
+    steps = ({"id": "look", "verify": "healthy", "target": "cache", "require": 1},)
     run = journal().begin().plan(steps, units={"look": ["a", "b", "c"]})
     run.unit(1.0, "look@a", "failed", "no").unit(1.0, "look@b", "succeeded")
     (step,) = fold(run.unit(1.0, "look@c", "failed", "no").lines).steps

@@ -1,0 +1,332 @@
+"""The life of one fault, blocking: intent, effect, undo, and how it was seen to be over.
+
+The engine calls this from worker threads; guardian and recover call it directly. An end begins with
+the gone checks: what is over already is never undone again.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+from msgspec import Struct, structs
+
+from breakfix.engine.action import Op, Outcome
+from breakfix.engine.checks import wait_for
+from breakfix.engine.describe import describe
+from breakfix.engine.errors import BreakfixError, JournalError
+from breakfix.engine.events import (
+    EndedBy,
+    Event,
+    FaultActive,
+    FaultApplied,
+    FaultEnded,
+    FaultEnding,
+    FaultIntended,
+    FaultResidue,
+    Line,
+    MarkGone,
+    MarkIntended,
+    RepairEnded,
+    RepairIntended,
+    Role,
+    TargetStarted,
+    UndoTried,
+)
+from breakfix.engine.targets import process
+
+UNDO_ATTEMPTS: Final = 3
+UNDO_PAUSE_S: Final = 0.3
+PARALLEL_MAX: Final = 32
+
+
+class Writer(Protocol):
+    """A journal that can be written."""
+
+    def append(self, event: Event, sync: bool = False) -> Line: ...
+
+    def now_s(self) -> float: ...
+
+
+class Vehicle(Protocol):
+    """Whatever executes ops."""
+
+    def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome: ...
+
+
+class OpenFault(Struct, frozen=True, kw_only=True):
+    """A fault that was intended and not yet seen gone. `repaired_at_s` is when a repair on its target
+    last succeeded since."""
+
+    intent: FaultIntended
+    started_at_s: float | None = None
+    active: bool = False
+    repaired_at_s: float | None = None
+
+
+class OpenMark(Struct, frozen=True, kw_only=True):
+    """Processes that may still carry a mark."""
+
+    mark: str
+    target: str
+    incarnation: str = ""
+
+
+class Injected(Struct, frozen=True, kw_only=True):
+    """What came of one attempt: `again` says that another one is safe, `ours` that our side failed."""
+
+    active: bool = False
+    fault: OpenFault | None = None
+    error: str = ""
+    ours: bool = False
+    again: bool = False
+
+
+def inject(
+    intent: FaultIntended, journal: Writer, vehicles: Vehicle, stop: threading.Event
+) -> Injected:
+    """Intent on the disk, then the ops, then the proof. What had no effect is undone at once.
+
+    Raises JournalError where the intent could not be written: nothing was done then.
+    """
+    journal.append(intent, sync=True)
+    started_at_s = journal.now_s()
+    error, unknown, ours = "", False, False
+    for op in intent.plan.apply:
+        outcome = vehicles.run(op, stop=stop)
+        if not outcome.ok:
+            error = outcome.error or f"{describe(op)} ended with {outcome.code}"
+            unknown, ours = outcome.unknown, outcome.code is None and not outcome.gone
+            break
+    journal.append(
+        FaultApplied(
+            fault=intent.fault,
+            started_at_s=started_at_s,
+            ended_at_s=journal.now_s(),
+            unknown=unknown,
+            error=error,
+        )
+    )
+    fault = OpenFault(intent=intent, started_at_s=started_at_s)
+    if error and not unknown:
+        return _without_effect(fault, journal, vehicles, error, ours=ours)
+    evidence: dict[str, str] = {}
+    after_at_s = before_at_s = started_at_s
+    for check in intent.plan.effect:
+        result = wait_for(check, vehicles, journal.now_s, stop)
+        if not result.holds:
+            error = f"{check.asked or check.pick}: not seen, {result.error}"
+            return _without_effect(fault, journal, vehicles, error, ours=ours)
+        evidence[check.asked or check.pick] = str(result.value)
+        before_at_s = max(before_at_s, result.before_at_s)
+    journal.append(
+        FaultActive(
+            fault=intent.fault,
+            after_at_s=after_at_s,
+            before_at_s=max(before_at_s, after_at_s),
+            evidence=evidence,
+        )
+    )
+    return Injected(active=True, fault=structs.replace(fault, active=True))
+
+
+def _without_effect(
+    fault: OpenFault, journal: Writer, vehicles: Vehicle, error: str, *, ours: bool
+) -> Injected:
+    clean = end(fault, journal, vehicles, why="its effect was not seen", by="engine")
+    again = clean and fault.intent.lasting
+    return Injected(active=False, fault=fault, error=error, ours=ours, again=again)
+
+
+def is_gone(fault: OpenFault, vehicles: Vehicle, clock: Callable[[], float]) -> tuple[bool, str]:
+    """One reading of its gone checks, and what was seen. A fault without any is never seen gone."""
+    seen: list[str] = []
+    for check in fault.intent.plan.gone:
+        once = structs.replace(check, within_s=0.0, streak=1)
+        result = wait_for(once, vehicles, clock)
+        seen.append(f"{check.asked or check.pick}: {result.value}")
+        if not result.holds:
+            return False, "; ".join(seen)
+    return bool(fault.intent.plan.gone), "; ".join(seen)
+
+
+def end_if_gone(
+    fault: OpenFault, journal: Writer, vehicles: Vehicle, *, repaired: bool = False
+) -> bool:
+    """Record the end of a fault that is over though nobody undid it. True: it is."""
+    after_at_s = journal.now_s()
+    gone, detail = is_gone(fault, vehicles, journal.now_s)
+    if gone:
+        cause: EndedBy = "repair" if repaired else "self"
+        _note(journal, _ended(fault, cause, after_at_s, journal.now_s(), detail, "engine"))
+    return gone
+
+
+def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> bool:
+    """End one fault: gone checks first, else undo, at most three times. False: residue.
+
+    Never raises: what cannot be written down is undone all the same.
+    """
+    name = fault.intent.fault
+    _note(journal, FaultEnding(fault=name, why=why, by=by))
+    after_at_s = journal.now_s()
+    gone, detail = is_gone(fault, vehicles, journal.now_s)
+    if gone:
+        cause: EndedBy = "repair" if fault.repaired_at_s is not None else "self"
+        _note(journal, _ended(fault, cause, after_at_s, journal.now_s(), detail, by))
+        return True
+    for attempt in range(1, UNDO_ATTEMPTS + 1):
+        started_at_s = journal.now_s()
+        error, lost = _undo(fault, vehicles)
+        _note(
+            journal,
+            UndoTried(
+                fault=name,
+                attempt=attempt,
+                started_at_s=started_at_s,
+                ended_at_s=journal.now_s(),
+                ok=not error,
+                error=error,
+                by=by,
+            ),
+        )
+        if lost:
+            _note(journal, _ended(fault, "restart", started_at_s, journal.now_s(), error, by))
+            return True
+        detail, over = _wait_gone(fault, journal, vehicles)
+        if over:
+            _note(journal, _ended(fault, "engine", started_at_s, journal.now_s(), detail, by))
+            return True
+        time.sleep(UNDO_PAUSE_S * attempt)
+    manual = "; ".join(describe(op) for op in fault.intent.plan.undo)
+    _note(journal, FaultResidue(fault=name, why=error or detail, manual=manual, by=by))
+    return False
+
+
+def _undo(fault: OpenFault, vehicles: Vehicle) -> tuple[str, bool]:
+    """The first error, and whether the incarnation that the undo was meant for is gone."""
+    error = ""
+    for op in fault.intent.plan.undo:
+        try:
+            outcome = vehicles.run(op)
+        except BreakfixError as problem:
+            return str(problem), False
+        if outcome.gone:
+            return outcome.error or "its target is gone", True
+        if not outcome.ok:
+            error = error or outcome.error or f"{describe(op)} ended with {outcome.code}"
+    return error, False
+
+
+def _wait_gone(fault: OpenFault, journal: Writer, vehicles: Vehicle) -> tuple[str, bool]:
+    seen: list[str] = []
+    for check in fault.intent.plan.gone:
+        result = wait_for(check, vehicles, journal.now_s)
+        seen.append(f"{check.asked or check.pick}: {result.value}")
+        if not result.holds:
+            return f"{check.asked or check.pick}: {result.error}", False
+    # Without a gone check an undo that succeeded is all there is to see.
+    return "; ".join(seen), True
+
+
+def _ended(
+    fault: OpenFault, cause: EndedBy, after_at_s: float, before_at_s: float, detail: str, by: Role
+) -> FaultEnded:
+    return FaultEnded(
+        fault=fault.intent.fault,
+        ended_by=cause,
+        after_at_s=after_at_s,
+        before_at_s=before_at_s,
+        detail=detail,
+        by=by,
+    )
+
+
+def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
+    """The faults that were intended and not seen gone, the oldest first. Residue is still open."""
+    found: dict[str, OpenFault] = {}
+    targets: dict[tuple[str, int], str] = {}
+    for line in lines:
+        event = line.event
+        if isinstance(event, FaultIntended):
+            found[event.fault] = OpenFault(intent=event)
+        elif isinstance(event, FaultApplied) and event.fault in found:
+            found[event.fault] = structs.replace(
+                found[event.fault], started_at_s=event.started_at_s
+            )
+        elif isinstance(event, FaultActive) and event.fault in found:
+            found[event.fault] = structs.replace(found[event.fault], active=True)
+        elif isinstance(event, FaultEnded):
+            found.pop(event.fault, None)
+        elif isinstance(event, RepairIntended):
+            targets[event.unit, event.attempt] = event.target
+        elif isinstance(event, RepairEnded) and event.ok and not event.put_back:
+            target = targets.get((event.unit, event.attempt), "")
+            for name, fault in found.items():
+                if fault.intent.target == target:
+                    found[name] = structs.replace(fault, repaired_at_s=event.ended_at_s)
+    return list(found.values())
+
+
+def open_marks(lines: Iterable[Line]) -> list[OpenMark]:
+    """The marks that processes may still carry, in the order in which they were made."""
+    found: dict[str, OpenMark] = {}
+    for line in lines:
+        event = line.event
+        if isinstance(event, MarkIntended):
+            found[event.mark] = OpenMark(mark=event.mark, target=event.target)
+        elif isinstance(event, TargetStarted) and event.identity.object_id in found:
+            mark = event.identity.object_id
+            found[mark] = structs.replace(
+                found[mark], incarnation=event.identity.incarnation
+            )
+        elif isinstance(event, MarkGone):
+            found.pop(event.mark, None)
+    return list(found.values())
+
+
+def end_all(
+    faults: Sequence[OpenFault], journal: Writer, vehicles: Vehicle, *, by: Role
+) -> bool:
+    """End faults: on one target the last first, targets side by side. False: something is left."""
+    by_target: dict[str, list[OpenFault]] = {}
+    for fault in reversed(faults):
+        by_target.setdefault(fault.intent.target, []).append(fault)
+
+    def one_target(mine: list[OpenFault]) -> bool:
+        ended = [
+            end(fault, journal, vehicles, why="the run is over", by=by) for fault in mine
+        ]
+        return all(ended)
+
+    if not by_target:
+        return True
+    with ThreadPoolExecutor(min(PARALLEL_MAX, len(by_target))) as pool:
+        return all(list(pool.map(one_target, by_target.values())))
+
+
+def end_marks(
+    marks: Sequence[OpenMark], journal: Writer, vehicles: Vehicle, *, by: Role
+) -> bool:
+    """End every process that carries one of the marks. False: some are left."""
+    clean = True
+    for mark in marks:
+        identity = process.identity(mark.target, mark.mark, mark.incarnation)
+        outcome = Outcome(ok=True)
+        for op in process.end_ops(identity):
+            outcome = vehicles.run(op)
+        status = vehicles.run(process.status_op(identity))
+        running = not isinstance(status.data, dict) or bool(status.data.get("running"))
+        if outcome.ok and not running:
+            _note(journal, MarkGone(mark=mark.mark, by=by))
+        else:
+            clean = False
+    return clean
+
+
+def _note(journal: Writer, event: Event) -> None:
+    """Write it down where that is possible: an undo goes on even where it is not."""
+    with contextlib.suppress(JournalError):
+        journal.append(event, sync=True)

@@ -1,0 +1,69 @@
+"""The guardian: a small process that undoes what is open when the engine ends, however it ended.
+
+``python -m breakfix.engine.guardian JOURNAL``. It says ``ready`` on its standard output once it has
+imported all that it needs. Its standard input is the engine's heartbeat: silence of
+`SILENCE_MAX_S` means that the engine is stopped, and a stopped engine gives no lock, so it is killed
+first. Then the guardian waits for the journal's lock, which the kernel hands over when the engine
+is gone.
+"""
+
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from breakfix.engine.events import WriterTaken
+from breakfix.engine.journal import read
+from breakfix.engine.recover import recover
+from breakfix.engine.vehicles import docker_api
+from breakfix.engine.vehicles.procfs import read_stat
+
+SILENCE_MAX_S: Final = 10.0
+
+
+def main(path: Path) -> int:
+    """Until the run is over and nothing is open. The exit code: 0, or 6 where something is left."""
+    assert docker_api is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    engine = _engine(path)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    silence_s = float(os.environ.get("BREAKFIX_SILENCE_S", SILENCE_MAX_S))
+    if not _wait_for_end(silence_s):
+        _kill(*engine)
+    done = recover(path, "guardian", wait=True)
+    return 0 if done.clean else 6
+
+
+def _engine(path: Path) -> tuple[int, str]:
+    first = read(path)[0].event
+    assert isinstance(first, WriterTaken)
+    return first.pid, _incarnation(first.pid)
+
+
+def _incarnation(pid: int) -> str:
+    stat = read_stat(pid)
+    return stat.incarnation if stat is not None else ""
+
+
+def _wait_for_end(silence_s: float) -> bool:
+    """Read heartbeats. True: the pipe was closed; False: nothing came for too long."""
+    fd = sys.stdin.fileno()
+    while True:
+        readable, _, _ = select.select([fd], [], [], silence_s)
+        if not readable:
+            return False
+        if not os.read(fd, 4096):
+            return True
+
+
+def _kill(pid: int, incarnation: str) -> None:
+    if incarnation and _incarnation(pid) == incarnation:
+        os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))

@@ -1,0 +1,65 @@
+"""The engine's side of its guardian: start it before the first effect, keep it told, let it go."""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from breakfix.engine.errors import EngineError
+from breakfix.engine.home import JOURNAL
+
+READY_WITHIN_S: Final = 30.0
+DISMISS_WITHIN_S: Final = 10.0
+
+
+class GuardianProcess:
+    """A started guardian. It is exec'd, never forked: a child would hold the lock and the pipes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    @classmethod
+    def start(cls, run_dir: Path) -> "GuardianProcess":
+        """Start it in a session of its own and wait until it is ready. Raises EngineError."""
+        with (run_dir / "guardian.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "breakfix.engine.guardian", str(run_dir / JOURNAL)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        guardian = cls(process)
+        assert process.stdout is not None and process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        readable, _, _ = select.select([process.stdout], [], [], READY_WITHIN_S)
+        said = os.read(process.stdout.fileno(), 64) if readable else b""
+        if said != b"ready\n":
+            process.kill()
+            process.wait()
+            raise EngineError(
+                "the guardian did not start, so nothing is injected.",
+                hint=f"See {run_dir / 'guardian.log'}.",
+            )
+        return guardian
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def beat(self) -> None:
+        """Tell it that the engine is alive."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            os.write(self._process.stdin.fileno(), b".")
+
+    def dismiss(self) -> None:
+        """The journal is closed: wait, with a bound, until the guardian has seen that and ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DISMISS_WITHIN_S)
