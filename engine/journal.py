@@ -70,13 +70,13 @@ class Journal:
                 hint="Set BREAKFIX_HOME to a folder that can be written.",
             ) from error
         journal = cls(path, fd, role)
-        journal._begin()
+        journal.begin()
         return journal
 
     @classmethod
     def take(cls, path: Path, role: Role, *, wait: bool = True) -> "Journal":
-        """Take over the journal of a run: wait for its lock, mend a torn last line, go on with the
-        chain. Raises JournalError; BlockingIOError where the lock is held and `wait` is False."""
+        """Take over the journal of a run: wait for its lock and mend a torn last line. Whoever
+        then writes calls `begin` first. Raises JournalError; BlockingIOError where the lock is held and `wait` is False."""
         try:
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
@@ -88,7 +88,6 @@ class Journal:
             raise
         journal = cls(path, fd, role)
         journal._mend()
-        journal._begin()
         return journal
 
     def now_s(self) -> float:
@@ -115,7 +114,8 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Say who writes from now on."""
         self.append(
             WriterTaken(
                 role=self._role,

@@ -91,6 +91,7 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
         todo = owed(lines)
         if todo.nothing:
             return Recovered(clean=True, said=())
+        journal.begin()
         vehicles = _vehicles(lines, journal)
         try:
             return _recover(todo, journal, vehicles, role)

@@ -141,5 +141,5 @@ def _scaled(sort: str, text: str, units: dict[str, int]) -> float:
 
 
 def _require(sort: str, text: str) -> None:
-    if not isinstance(text, str) or not PATTERNS[sort].match(text):
+    if not PATTERNS[sort].match(text):
         raise ValueError(f"{text!r} is not {EXPECTED[sort]}")

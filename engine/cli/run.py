@@ -1,17 +1,26 @@
 """``breakfix run``: run a scenario and show what it did."""
 
+import platform
+import shlex
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from breakfix.engine.cli.scenario_options import choose, scenario_options
+
+from breakfix import __version__
+from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
+from breakfix.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from breakfix.engine.model import RunPlan
+    from breakfix.engine.plan import WorldTargets
 
 EXAMPLES = """\b
 Examples:
   breakfix run scenarios/demo.yaml
-  breakfix run --yes --report out scenarios/container_kill.yaml
-  breakfix run --dry-run scenarios/container_kill.yaml
-  breakfix run --input url=http://127.0.0.1:8080/health checkout.yaml
+  breakfix run --yes --report out checkout.yaml
+  breakfix run --no-faults checkout.yaml
 
 \b
 Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
@@ -21,14 +30,7 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=click.Path(path_type=Path))
 @scenario_options
-@click.option(
-    "--plan",
-    "plan_file",
-    type=click.Path(path_type=Path),
-    metavar="PLAN",
-    help="Run only if this plan, written by `breakfix plan --out`, still holds.",
-)
-@click.option("--dry-run", is_flag=True, help="Show the plan; nothing is touched.")
+@click.option("--dry-run", is_flag=True, help="Show the steps; nothing is touched.")
 @click.option("--no-faults", is_flag=True, help="Rehearse: probes only, no fault, no repair.")
 @click.option(
     "--report",
@@ -39,30 +41,89 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
 )
 @click.option("--yes", is_flag=True, help="Do not ask before real targets are touched.")
 @click.pass_context
-def command(
+def command(context: click.Context, /, **options: Any) -> None:
+    """Run the scenario in FILE: break, watch, mend, verify, report."""
+    dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
+    report_dir, yes = options.pop("report_dir"), options.pop("yes")
+    chosen = choose(**options)
+    from breakfix.engine import catalogue, plan
+
+    targets = plan.WorldTargets(chosen.scenario)
+    actions = catalogue.load(plan.action_names(chosen.scenario))
+    preview = plan.make(chosen.scenario, targets, actions, seed=chosen.seed, inputs=chosen.inputs)
+    for warning in (*chosen.warnings, *preview.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    if dry_run:
+        _show(preview)
+        return
+    _confirm(chosen, yes=yes)
+    _execute(context, chosen, targets, no_faults=no_faults, report_dir=report_dir)
+
+
+def _show(preview: "RunPlan") -> None:
+    from breakfix.engine.describe import describe
+
+    steps = {step.id: step for step in preview.scenario.steps}
+    for unit in preview.units:
+        step = steps[unit.step]
+        click.echo(f"{unit.id}: {step.phase} {step.uses}")
+        if unit.preview is not None:
+            for op in unit.preview.apply:
+                click.echo(f"    does  {describe(op)}")
+            for op in unit.preview.undo:
+                click.echo(f"    undo  {describe(op)}")
+        for remark in unit.unknown:
+            click.echo(f"    note  {remark}")
+    click.echo(f"plan {preview.hash}")
+
+
+def _confirm(chosen: Chosen, *, yes: bool) -> None:
+    real = [name for name, target in chosen.scenario.targets.items() if target.process is None]
+    if yes or not real:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"this run touches {', '.join(real)}.", hint="Say --yes.")
+    click.confirm(f"This run breaks {', '.join(real)}. Go on?", abort=True)
+
+
+def _execute(
     context: click.Context,
-    file: Path,
+    chosen: Chosen,
+    targets: "WorldTargets",
     *,
-    plan_file: Path | None,
-    dry_run: bool,
     no_faults: bool,
     report_dir: Path | None,
-    yes: bool,
-    **options: Any,
 ) -> None:
-    """Run the scenario in FILE: break, watch, mend, verify, report."""
-    chosen = choose(file, **options)
-    from breakfix.engine.cli.plan import show
+    from breakfix import reports
+    from breakfix.engine.cli.live import LiveView
+    from breakfix.engine.run.session import RunRequest, run
 
-    from breakfix.engine import plan as planning
-
-    targets = planning.WorldTargets()
-    preview = planning.make(chosen.scenario, targets, seed=chosen.seed, inputs=chosen.inputs)
-    if dry_run:
-        click.echo(show(preview))
-        return
-    planned = planning.load(plan_file) if plan_file is not None else None
-    if planned is not None:
-        planning.refuse_drift(preview, planned)
-    confirm(preview, yes=yes)
-    execute(context, chosen, targets, planned=planned, no_faults=no_faults, report_dir=report_dir)
+    replay = ["breakfix", "run", str(chosen.file), "--seed", str(chosen.seed)]
+    for name, value in chosen.inputs.items():
+        replay += ["--input", f"{name}={value}"]
+    request = RunRequest(
+        scenario=chosen.scenario,
+        file=str(chosen.file),
+        file_sha256=chosen.file_sha256,
+        inputs=chosen.inputs,
+        seed=chosen.seed,
+        env=chosen.env,
+        no_faults=no_faults,
+        command=shlex.join(replay),
+        versions={
+            "breakfix": __version__,
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+        },
+    )
+    with LiveView(verbosity=context.obj["verbosity"]) as view:
+        done = run(request, targets, [view.on_line])
+    if report_dir is not None:
+        reports.write_all(done.record, done.verdict, report_dir)
+    try:
+        click.echo(reports.render(done.record, done.verdict, "text"))
+        if report_dir is not None:
+            click.echo(f"The report is in {report_dir}; the journal is {done.folder}.")
+    except OSError:
+        pass  # Whoever read our output has gone; the exit code still counts.
+    raise SystemExit(done.verdict.exit_code)

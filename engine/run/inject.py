@@ -33,6 +33,7 @@ class _Holding(Struct, kw_only=True):
     key: str
     look: anyio.Event
     gone: bool = False
+    repaired: bool = False
 
 
 class Injector:
@@ -50,6 +51,7 @@ class Injector:
     def repaired(self, key: str) -> None:
         """A repair on this target succeeded: look whether its faults are over."""
         for holding in self._holding[key]:
+            holding.repaired = True
             holding.look.set()
 
     async def run(self, step: Step, unit: Unit, due_at_s: float) -> None:
@@ -229,7 +231,9 @@ class Injector:
         context = self._context
 
         def look(stop: threading.Event) -> None:
-            holding.gone = end_if_gone(holding.fault, context.journal, context.vehicles)
+            holding.gone = end_if_gone(
+                holding.fault, context.journal, context.vehicles, repaired=holding.repaired
+            )
 
         while True:
             open_count = sum(len(items) for items in self._holding.values())

@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.abc
 from msgspec import Struct
 
 from breakfix.engine.action import Observation
@@ -108,24 +109,10 @@ class _Poll:
         )
 
     async def run(self) -> PollResult:
-        start_s = self._now_s()
+        """Start samples on the grid until there is a verdict or no time is left."""
         async with anyio.create_task_group() as group:
-            index = 0
-            while self._verdict is None:
-                due_s = start_s + index * self._goal.every_s
-                if index and due_s - start_s > self._goal.within_s:
-                    break
-                with anyio.move_on_after(max(0.0, due_s - self._now_s())):
-                    await self._decided.wait()
-                if self._verdict is not None:
-                    break
-                await self._room.acquire()
-                if self._verdict is not None:
-                    break
-                group.start_soon(self._sample, index, due_s)
-                index += 1
-            if self._verdict is None:
-                await self._drain(index)
+            started = await self._start_samples(group)
+            await self._drain(started)
             group.cancel_scope.cancel()
         streak = self._streak
         return PollResult(
@@ -135,9 +122,26 @@ class _Poll:
             blind=streak.seen > 0 and streak.blind == streak.seen,
         )
 
+    async def _start_samples(self, group: anyio.abc.TaskGroup) -> int:
+        """Gives how many were started."""
+        start_s = self._now_s()
+        index = 0
+        while not self._decided.is_set():
+            due_s = start_s + index * self._goal.every_s
+            if index and due_s - start_s > self._goal.within_s:
+                break
+            with anyio.move_on_after(max(0.0, due_s - self._now_s())):
+                await self._decided.wait()
+            if not self._decided.is_set():
+                await self._room.acquire()
+            if not self._decided.is_set():
+                group.start_soon(self._sample, index, due_s)
+                index += 1
+        return index
+
     async def _drain(self, started: int) -> None:
         """Wait for what is under way, or for a verdict."""
-        while self._verdict is None and self._judged < started:
+        while not self._decided.is_set() and self._judged < started:
             await self._progress.wait()
 
     async def _sample(self, index: int, due_s: float) -> None:

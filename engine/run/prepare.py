@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from breakfix.engine.action import ExecOp, Outcome
+from breakfix.engine.action import Outcome, ProcessFacts
 from breakfix.engine.errors import EngineError
 from breakfix.engine.events import (
     CommandEnded,
@@ -13,6 +13,7 @@ from breakfix.engine.events import (
 )
 from breakfix.engine.model import LocalCommand, Scenario
 from breakfix.engine.plan import WorldTargets
+from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.poll import Goal, poll
 from breakfix.engine.run.probe import named_probe, take_sample
@@ -24,17 +25,6 @@ READY_EVERY_S = 0.1
 
 class SetupFailed(EngineError):
     """A command of setup failed, or a process target did not become ready."""
-
-
-def command_op(command: LocalCommand) -> ExecOp:
-    """The op of a command of setup or teardown."""
-    return ExecOp(
-        via="local",
-        argv=command.run,
-        env=command.env,
-        cwd=command.cwd,
-        timeout_s=seconds(command.timeout),
-    )
 
 
 async def run_setup(world: World, scenario: Scenario) -> None:
@@ -76,23 +66,24 @@ async def _run(world: World, command: LocalCommand) -> Outcome:
     return await world.threads.call(execute, world.threads.effects)
 
 
-async def start_processes(world: World, targets: WorldTargets, scenario: Scenario) -> None:
-    """Start every process target that the plan uses: mark first, then the process.
+async def start_processes(world: World, targets: WorldTargets) -> None:
+    """Start every process target that the plan uses: the mark is on the disk before the process is.
 
     Raises SetupFailed.
     """
     for name, facts in targets.processes.items():
-        assert facts.identity.object_id
         world.journal.append(MarkIntended(mark=facts.identity.object_id, target=name), sync=True)
-        op = process.start_op(facts)
 
-        def start(stop: threading.Event, op: Any = op) -> Outcome:
-            return world.vehicles.run(op, stop=stop)
+        def start(
+            stop: threading.Event, name: str = name, facts: ProcessFacts = facts
+        ) -> ProcessFacts:
+            outcome = world.vehicles.run(process.start_op(facts), stop=stop)
+            if not outcome.ok:
+                raise SetupFailed(f"target {name} could not be started: {outcome.error}")
+            return process.facts(facts, world.vehicles)
 
-        outcome = await world.threads.call(start, world.threads.effects)
-        if not outcome.ok:
-            raise SetupFailed(f"target {name} could not be started: {outcome.error}")
-        fresh = process.facts(facts, world.vehicles)
+        fresh = await world.threads.call(start, world.threads.effects)
+        targets.started(name, fresh)
         world.journal.append(TargetStarted(target=name, identity=fresh.identity))
 
 
@@ -116,11 +107,14 @@ async def wait_ready(context: RunContext) -> None:
             return await take_sample(context, probing, due_at_s)
 
         result = await poll(goal, take, context.now_s)
-        identity = context.known_identity(name)
         if not result.met:
             seen = result.last.observation.detail if result.last else "no sample came back"
             raise SetupFailed(
                 f"target {name} was not ready within {target.process.ready_within}: {seen}",
-                hint=f"Its output is in {context.output_of(name)}.",
+                hint=f"Its output is in {context.journal.path.parent / name}.log.",
             )
-        context.journal.append(TargetStarted(target=name, identity=identity, ready=True))
+        facts = context.known_facts(name)
+        assert isinstance(facts, ProcessFacts)
+        context.journal.append(
+            TargetStarted(target=name, identity=facts.identity, ready=True)
+        )

@@ -252,7 +252,7 @@ async def _observe_one(context: RunContext, probing: Probing, key: str | None) -
                 since_s=probing.since_s,
                 context=context,
             )
-            observation = await probing.probe.sample(port)
+            observation: object = await probing.probe.sample(port)
     except TimeoutError:
         return timeout
     except BreakfixError as error:

@@ -65,9 +65,8 @@ async def run_repair(executor: "Executor", step: Step, unit: Unit, due_at_s: flo
         executor.injector.repaired(unit.binding)
     if done.ok and step.after_run == "put_back" and done.plan is not None:
         context.put_back.append((unit.id, done.plan))
-    state = "succeeded" if done.ok else "errored" if done.ours else "failed"
     return UnitResult(
-        state=state,
+        state="succeeded" if done.ok else "errored" if done.ours else "failed",
         reason=context.secrets.mask(done.error),
         values={"ok": done.ok, "text": done.text},
     )

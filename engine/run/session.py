@@ -12,11 +12,11 @@ from breakfix.engine.journal import Journal, read
 from breakfix.engine.streams import Streams
 from msgspec import Struct
 
-from breakfix.engine import catalogue, verdict
+from breakfix.engine import catalogue
 from breakfix.engine.errors import BreakfixError, DriftError, JournalError
 from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunErrored, RunStarted
 from breakfix.engine.model import RunPlan, Scenario
-from breakfix.engine.plan import WorldTargets, drift, make, slim
+from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.executor import Executor
 from breakfix.engine.run.http_session import HttpSession
@@ -26,9 +26,11 @@ from breakfix.engine.run.stopper import Stopper
 from breakfix.engine.run.threads import Threads
 from breakfix.engine.run.windup import wind_up
 from breakfix.engine.secrets import Secrets
-from breakfix.engine.timeline import Record, fold
+from breakfix.engine.timeline import Record, Verdict, fold
 from breakfix.engine.values import seconds
+from breakfix.engine.vehicles.children import become_subreaper
 from breakfix.engine.vehicles.dispatch import Vehicles
+from breakfix.engine.verdict import judge
 
 BEAT_EVERY_S = 1.0
 
@@ -54,7 +56,7 @@ class RunDone(Struct, frozen=True, kw_only=True):
     run_id: str
     folder: Path
     record: Record
-    verdict: verdict.Verdict
+    verdict: Verdict
 
 
 def run(
@@ -82,13 +84,17 @@ class _Session:
         self._journal = Journal.create(self._folder, "engine")
         self._journal.listeners.extend(listeners)
         self._stopper = Stopper(self._journal)
+        self._actions = catalogue.load(action_names(request.scenario))
         self._context: RunContext | None = None
 
     async def run(self) -> RunDone:
         self._journal.append(self._started(), sync=True)
         guardian = await anyio.to_thread.run_sync(GuardianProcess.start, self._folder)
+        become_subreaper()
         world = self._world()
         try:
+            if any(name.startswith("http.") for name in self._actions):
+                await world.session.open()
             with self._stopper.on_signals():
                 await self._until_stopped(world, guardian)
                 with anyio.CancelScope(shield=True):
@@ -165,16 +171,15 @@ class _Session:
 
     async def _stages(self, world: World) -> None:
         await run_setup(world, self._scenario)
-        await start_processes(world, self._targets, self._scenario)
+        await start_processes(world, self._targets)
         plan = await anyio.to_thread.run_sync(self._plan)
         for endpoint in self._targets.endpoints.values():
             self._journal.append(EndpointSeen(endpoint=endpoint))
         self._journal.append(PlanMade(plan=slim(plan)), sync=True)
-        actions = catalogue.load(plan_actions(self._scenario))
         context = RunContext(
             plan,
             world,
-            actions,
+            self._actions,
             lambda reason: self._stopper.stop(reason, "invalid"),
             no_faults=self._request.no_faults,
         )
@@ -186,7 +191,12 @@ class _Session:
     def _plan(self) -> RunPlan:
         request = self._request
         plan = make(
-            request.scenario, self._targets, seed=request.seed, inputs=request.inputs, running=True
+            request.scenario,
+            self._targets,
+            self._actions,
+            seed=request.seed,
+            inputs=request.inputs,
+            running=True,
         )
         if request.planned is not None and (changes := drift(plan, request.planned)):
             raise DriftError("; ".join(changes), hint="Make a new plan and look at it.")
@@ -194,7 +204,7 @@ class _Session:
 
     def _end(self, guardian: GuardianProcess) -> RunDone:
         record = fold(read(self._journal.path))
-        judged = verdict.judge(record)
+        judged = judge(record)
         with contextlib.suppress(JournalError):
             self._journal.append(
                 RunEnded(
@@ -210,14 +220,8 @@ class _Session:
         guardian.dismiss()
         record = fold(read(self._journal.path))
         return RunDone(
-            run_id=self._run_id, folder=self._folder, record=record, verdict=verdict.judge(record)
+            run_id=self._run_id, folder=self._folder, record=record, verdict=judge(record)
         )
-
-
-def plan_actions(scenario: Scenario) -> set[str]:
-    """The names of all actions that a scenario uses."""
-    named = {step.uses for step in scenario.steps if "." in step.uses}
-    return named | {probe.uses for probe in scenario.probes.values()}
 
 
 def _leaves(group: BaseExceptionGroup) -> Iterable[BaseException]:

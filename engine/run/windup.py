@@ -9,8 +9,8 @@ from breakfix.engine.journal import read
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CommandEnded, RepairEnded
 from breakfix.engine.model import Scenario
+from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World
-from breakfix.engine.run.prepare import command_op
 
 
 async def wind_up(world: World, scenario: Scenario, context: RunContext | None) -> None:

@@ -1,7 +1,7 @@
 """What a document that has the right shape can still get wrong: names, phases, missing bounds."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from breakfix.engine.model import Dependency, Hold, Scenario, Step
 
@@ -53,7 +53,7 @@ def _step(scenario: Scenario, step: Step, place: tuple[str | int, ...]) -> Itera
 
 
 def _dependency(
-    dependency: "str | Dependency", phases: dict[str, str], place: tuple[str | int, ...]
+    dependency: "str | Dependency", phases: Mapping[str, str], place: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     if isinstance(dependency, str):
         if dependency not in phases:

@@ -104,17 +104,17 @@ class JournalBuilder:
         planned: list[Unit] = []
         for step in made.steps:
             targets = (units or {}).get(step.id, [step.target] if step.target else [""])
-            fans = len(targets) > 1
             planned += [
-                Unit(id=f"{step.id}@{key}" if fans or key else step.id, step=step.id, binding=key or None)
+                Unit(id=f"{step.id}@{key}" if key else step.id, step=step.id, binding=key or None)
                 for key in targets
             ]
+        cache = TargetSet(name="cache", found=("cache",), picked=("cache",), share="1")
         return self.add(
             0.1,
             PlanMade(
                 plan=RunPlan(
                     scenario=made, seed=7, inputs={}, bindings={},
-                    sets={"cache": TargetSet(name="cache", found=("cache",), picked=("cache",), share="1")},
+                    sets={"cache": cache},
                     units=tuple(planned), links=(), critical_path=(), worst_s=30.0,
                     blast={}, warnings=(), dead_man={}, hash="cd" * 32,
                 )
@@ -137,7 +137,9 @@ class JournalBuilder:
             SampleTaken(unit=unit, state=state, started_at_s=start_s, ended_at_s=end_s, **taken),
         )
 
-    def unit(self, at_s: float, unit: str, state: Any, reason: str = "", **fields: Any) -> "JournalBuilder":
+    def unit(
+        self, at_s: float, unit: str, state: Any, reason: str = "", **fields: Any
+    ) -> "JournalBuilder":
         """A unit goes into a state."""
         return self.add(at_s, UnitChanged(unit=unit, state=state, reason=reason, **fields))
 
@@ -196,7 +198,9 @@ class JournalBuilder:
             )  # fmt: skip
         return self.add(
             before_s,
-            FaultEnded(fault=fault, ended_by=by, after_at_s=after_s, before_at_s=before_s, by=writer),
+            FaultEnded(
+                fault=fault, ended_by=by, after_at_s=after_s, before_at_s=before_s, by=writer
+            ),
         )
 
     def repair(

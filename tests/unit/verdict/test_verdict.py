@@ -1,4 +1,4 @@
-"""Verdicts and exit codes, from journals by hand: the heaviest finding counts, and no pass is empty."""
+"""Verdicts and exit codes, from journals by hand: the heaviest counts, and no pass is empty."""
 
 from collections.abc import Callable
 from typing import Any
@@ -281,7 +281,7 @@ def test_a_failed_teardown_is_an_error(story: Story) -> None:
 
 
 def test_a_rehearsal_judges_its_probes_alone(journal: Story) -> None:
-    """Nothing was broken: expectations about faults are not asked, detections must have been quiet."""
+    """Nothing was broken: expectations about faults are not asked, probes must be quiet."""
     run = journal().begin(no_faults=True).plan(STEPS, ({"restored_within": "1s"},))
     run.unit(1.0, "kill_cache@cache", "skipped", "--no-faults")
     run.sample(1.1, 1.2, "good", "noticed").unit(1.3, "noticed", "succeeded")
