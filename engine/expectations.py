@@ -54,7 +54,7 @@ def rows(record: Record) -> Iterator[Row]:
 def in_words(row: Row) -> str:
     """A row as a sentence without its full stop."""
     about = row.about if row.about != "the run" else "The run (its worst episode)"
-    return f"{about}: expected to be {_VERBS[row.expects]} {row.wanted}; {row.observed}"
+    return f"{about} was expected to be {_VERBS[row.expects]} {row.wanted}: {row.observed}"
 
 
 def _cases(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]]:

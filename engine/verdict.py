@@ -76,12 +76,12 @@ def _left_behind(record: Record) -> Iterator[Finding]:
     for fault in record.faults:
         if fault.state == "residue":
             yield _residue(
-                f"{fault.fault} could not be undone: {fault.residue_why}"
+                f"Fault {fault.fault} could not be undone: {fault.residue_why}"
                 + (f"; by hand: {fault.manual}" if fault.manual else "")
             )
         elif fault.state != "ended":
             yield _residue(
-                f"{fault.fault} was never seen gone; run `breakfix recover`"
+                f"Fault {fault.fault} was never seen gone; run `breakfix recover`"
             )
     for process in record.processes:
         if process.gone_at_s is None:
@@ -90,7 +90,7 @@ def _left_behind(record: Record) -> Iterator[Finding]:
             )
     for repair in record.repairs:
         if repair.put_back and not repair.ok:
-            yield _residue(f"{repair.unit} could not be put back: {repair.error}")
+            yield _residue(f"Repair {repair.unit} could not be put back: {repair.error}")
     if record.run.residue:
         yield _residue("The journal's last writer says that something was left behind")
 
@@ -109,7 +109,7 @@ def _our_side(record: Record) -> Iterator[Finding]:
         yield Finding(verdict="errored", exit_code=2 if refused else 5, reason=error.message)
     for unit in record.units:
         if unit.state == "errored" and not record.errors:
-            yield _error(f"{unit.unit} could not be carried out: {unit.reason}")
+            yield _error(f"Step {unit.unit} could not be carried out: {unit.reason}")
     for command in record.teardown:
         if command.ok is False:
             yield _error(f"Teardown command {' '.join(command.command)} failed: {command.error}")
@@ -120,7 +120,7 @@ def _our_side(record: Record) -> Iterator[Finding]:
             f"The engine died; {' and '.join(roles)} took over and ended {len(ended)} faults"
         )
     elif late := [fault.fault for fault in record.faults if fault.left_to is not None]:
-        yield _error(f"{', '.join(late)} was left behind by the run and ended later")
+        yield _error(f"Fault {', '.join(late)} was left behind by the run and ended later")
     if record.errors or record.cancelled or record.invalid or record.taken_over:
         return
     stuck = [unit.unit for unit in record.units if unit.state in _UNOVER]
@@ -157,9 +157,9 @@ def _no_evidence(record: Record) -> Iterator[Finding]:
         if step.phase == "inject" and step.state == "failed" and step.on_failure == "fail":
             yield _invalid(f"The effect of {step.id} was not seen: {step.reason}")
         if step.phase in ("detect", "verify") and step.state == "failed" and step.blind:
-            yield _invalid(f"{step.id} could not look: {step.reason}")
+            yield _invalid(f"Step {step.id} could not look: {step.reason}")
         if step.phase == "verify" and step.blocked_by:
-            yield _invalid(f"{step.id} was never reached, because {step.blocked_by} went wrong")
+            yield _invalid(f"Step {step.id} was never reached: {step.blocked_by} went wrong")
     injects = [step for step in record.steps if step.phase == "inject"]
     active = any(fault.active_at_s is not None for fault in record.faults)
     if injects and not active and not record.run.no_faults:
@@ -175,7 +175,7 @@ def _unverified(record: Record) -> Iterator[Finding]:
     units = [unit for unit in record.units if unit.phase == "verify"]
     for unit in units:
         if unit.state == "succeeded" and unit.unit not in looked:
-            yield _invalid(f"{unit.unit} has no sample that shows anything")
+            yield _invalid(f"Step {unit.unit} has no sample that shows anything")
     if any(unit.unit in looked for unit in units):
         return
     verifies = [step for step in record.steps if step.phase == "verify"]
@@ -217,8 +217,8 @@ def _failed_steps(record: Record) -> Iterator[Finding]:
 
 def _what_failed(step: StepFacts) -> str:
     if step.units > 1:
-        return f"{step.id} failed on its targets ({step.needed} of {step.units} had to succeed)"
-    return f"{step.id} failed"
+        return f"Step {step.id} failed ({step.needed} of its {step.units} had to succeed)"
+    return f"Step {step.id} failed"
 
 
 def _failed_rows(judged: tuple[Row, ...]) -> Iterator[Finding]:

@@ -8,14 +8,13 @@ from typing import Any, Final
 from breakfix.engine.timeline.facts import Interval, UnitFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.reports.palette import data_file, light, variables
-from breakfix.reports.wording import unit_name
+from breakfix.reports.wording import detailed, unit_name
 
 ROWS_MAX: Final = 36
 _SAMPLES_MAX: Final = 2000
 _BARS_MAX: Final = 600
-_EPISODES_MARKED_MAX: Final = 4
 _ROW_PX: Final = 24
-_CHAR_PX: Final = 7.0
+_CHAR_PX: Final = 7.6
 _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 30, 30, 28
 _LABEL_PX_MAX: Final = {False: 190, True: 104}
 _MARKS: Final = ("t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9")
@@ -221,8 +220,7 @@ def _span(record: Record) -> Interval:
 
 
 def _marks(record: Record, span: Interval) -> Iterator[tuple[str, Interval]]:
-    few = len(record.episodes) <= _EPISODES_MARKED_MAX
-    for episode in record.episodes if few else ():
+    for episode in detailed(record):
         for name in _MARKS:
             pair = getattr(episode.measured.marks, name)
             if pair is not None and span[0] <= pair[1] and pair[0] <= span[1]:
@@ -261,11 +259,17 @@ def _right_px(group: tuple[list[str], list[float]]) -> float:
 
 
 def _joined(names: list[str]) -> str:
-    """``t0 t1``; three or more in order are the first and the last with a dash between."""
-    numbers = [int(name[1:]) for name in names]
-    if len(names) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-        return f"{names[0]}\u2013{names[-1]}"
-    return " ".join(names)
+    """``t0 t1``; of three or more in order, the first and the last with a dash between."""
+    runs: list[list[int]] = []
+    for number in (int(name[1:]) for name in names):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(
+        f"t{run[0]}\u2013t{run[-1]}" if len(run) > 2 else " ".join(f"t{n}" for n in run)
+        for run in runs
+    )
 
 
 def _cut(text: str, chars: int) -> str:

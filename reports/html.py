@@ -1,7 +1,7 @@
 """The report as one HTML file that loads nothing: it can be kept, sent and printed."""
 
 from breakfix.engine.timeline.record import Record, Verdict
-from breakfix.reports import chart, wording
+from breakfix.reports import chart, tables, wording
 from breakfix.reports.palette import chart_css, data_file, variables
 
 _WIDE_PX, _NARROW_PX = 880, 358
@@ -22,6 +22,7 @@ def render(record: Record, verdict: Verdict) -> str:
         record=record,
         verdict=verdict,
         words=wording,
+        tables=tables,
         wide=chart.time_axis(record, width_px=_WIDE_PX),
         narrow=chart.time_axis(record, width_px=_NARROW_PX, narrow=True),
         shown=len(chart.shown_units(record)),

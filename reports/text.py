@@ -5,7 +5,7 @@ from typing import Final
 
 from breakfix.engine.timeline.facts import UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict
-from breakfix.reports import wording
+from breakfix.reports import tables, wording
 
 Piece = tuple[str, str]
 """A text and its style: empty, or a style of rich."""
@@ -61,8 +61,9 @@ def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     for note in verdict.notes[:20]:
         yield [("  also: ", "dim"), (note, "")]
     yield [(wording.certificate(record), "dim")]
-    for index, episode in enumerate(record.episodes[:20]):
-        yield from _episode(index, episode, record)
+    for episode in wording.detailed(record):
+        yield from _episode(episode, record)
+    yield from _titled("Every episode", _episodes(record))
     yield from _expectations(verdict)
     yield from _axis(record)
     yield from _proofs(record)
@@ -96,12 +97,23 @@ def _table(rows: list[list[Piece]], *, head: tuple[str, ...] = ()) -> Iterator[l
         yield line
 
 
-def _episode(index: int, episode: EpisodeFacts, record: Record) -> Iterator[list[Piece]]:
+def _episodes(record: Record) -> Iterator[list[Piece]]:
+    rows: list[list[Piece]] = [
+        [(line.title, ""), (line.began, ""), (line.detected, ""), (line.restored, ""),
+         (line.healed, "")]
+        for line in tables.episode_lines(record)[:_STEPS_MAX]
+    ]  # fmt: skip
+    yield from _table(rows, head=("fault", "began", "detected in", "restored in", "healed"))
+
+
+def _episode(episode: EpisodeFacts, record: Record) -> Iterator[list[Piece]]:
     measured = episode.measured
     total = wording.restored(measured)
     parts = wording.parts(measured)
     yield []
-    yield [(f"Recovery from {wording.episode_title(index, episode, record)}", "bold")]
+    many = len(record.episodes)
+    about = f"The worst of {many} episodes:" if many > 2 else "Recovery from"
+    yield [(f"{about} {wording.episode_title(episode)}", "bold")]
     rows = [_figure(total.name, total, "bold")]
     rows += [_figure(f"  {part.name}", part) for part in parts]
     rows += [_figure(f"time {other.name}", other) for other in wording.other_figures(measured)]
@@ -146,8 +158,8 @@ def _axis(record: Record) -> Iterator[list[Piece]]:
     yield from _titled(f"Time axis, {first_s:.2f} s to {last_s:.2f} s", _table(rows))
     if left > 0:
         yield [(f"  and {left} more", "dim")]
-    for index, episode in enumerate(record.episodes[:4]):
-        yield [("  marks" + (f" of {index + 1}" if len(record.episodes) > 1 else ""), "dim")]
+    for episode in wording.detailed(record):
+        yield [(f"  marks of {wording.episode_title(episode)}", "dim")]
         yield from _table(
             [[(n, "bold"), (at, ""), (meaning, "dim")] for n, meaning, at in
              wording.marks(episode.measured)]
@@ -166,7 +178,7 @@ def _span(unit: UnitFacts, record: Record, end_s: float) -> tuple[float, float]:
 
 def _proofs(record: Record) -> Iterator[list[Piece]]:
     lines: list[list[Piece]] = []
-    for proof in wording.proofs(record)[:_STEPS_MAX]:
+    for proof in tables.proofs(record)[:_STEPS_MAX]:
         seen = "; ".join(f"{asked}: measured {was}" for asked, was in proof.evidence)
         at = f", seen at {proof.seen}" if proof.seen else ""
         lines.append([(f"  {proof.fault} ", "bold"), (f"{seen or 'no effect was seen'}{at}", "")])
@@ -179,7 +191,7 @@ def _proofs(record: Record) -> Iterator[list[Piece]]:
 
 
 def _steps(record: Record) -> Iterator[list[Piece]]:
-    found = wording.step_lines(record)[:_STEPS_MAX]
+    found = tables.step_lines(record)[:_STEPS_MAX]
     rows: list[list[Piece]] = [
         [
             (line.name, ""), (line.phase, _PHASE_TONES.get(line.phase, "dim")), (line.target, ""),
@@ -201,7 +213,7 @@ def _steps(record: Record) -> Iterator[list[Piece]]:
 def _outages(record: Record) -> Iterator[list[Piece]]:
     rows: list[list[Piece]] = [
         [(line.name, ""), (line.lasted, ""), (f"from {line.began}", ""), (f"to {line.ended}", "")]
-        for line in wording.outages(record)[:_STEPS_MAX]
+        for line in tables.outages(record)[:_STEPS_MAX]
     ]
     yield from _table(rows)
 

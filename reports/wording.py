@@ -6,13 +6,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.timeline.facts import FaultFacts, Interval, UnitFacts
+from breakfix.engine.timeline.facts import Interval, UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row
 from breakfix.engine.timeline.words import at_instant, healed_in_words, with_interval
 from breakfix.engine.values import format_seconds
-
-ROWS_MAX: Final = 500
-"""How many lines a table of a report has; the rest is in the JSON record."""
 
 MEANINGS: Final = {
     "t0": "fault commanded",
@@ -52,48 +49,6 @@ class Figure(Struct, frozen=True, kw_only=True):
     value: str
     ends: str = ""
     note: str = ""
-
-
-class StepLine(Struct, frozen=True, kw_only=True):
-    """One unit, each measured time in words; empty where there was none."""
-
-    name: str
-    phase: str
-    uses: str
-    target: str
-    due: str
-    start: str
-    wait: str
-    attempts: str
-    run: str
-    check: str
-    undo: str
-    state: str
-    reason: str
-
-
-class ProofLine(Struct, frozen=True, kw_only=True):
-    """What shows that a fault was there, and that it is gone."""
-
-    fault: str
-    action: str
-    target: str
-    evidence: tuple[tuple[str, str], ...]
-    seen: str
-    ended: str
-    state: str
-    problem: str
-    manual: str
-
-
-class OutageLine(Struct, frozen=True, kw_only=True):
-    """A stretch in which a probe was bad."""
-
-    name: str
-    lasted: str
-    began: str
-    ended: str
-    bad_samples: str
 
 
 def when(record: Record) -> str:
@@ -187,10 +142,22 @@ def marks(measured: Measured) -> list[tuple[str, str, str]]:
     ]
 
 
-def episode_title(index: int, episode: EpisodeFacts, record: Record) -> str:
-    """What an episode is about."""
-    steps = ", ".join(episode.steps[:3]) + (" and more" if len(episode.steps) > 3 else "")
-    return steps if len(record.episodes) == 1 else f"{index + 1}. {steps}"
+def detailed(record: Record) -> list[EpisodeFacts]:
+    """The episodes that are told at length: one or two; of more, the worst."""
+    if len(record.episodes) <= 2:
+        return list(record.episodes)
+    worst = worst_episode(record)
+    return [worst] if worst is not None else []
+
+
+def episode_title(episode: EpisodeFacts) -> str:
+    """The faults of an episode, in words."""
+    if len(episode.faults) > 1:
+        names = list(episode.steps)
+    else:
+        unit = episode.faults[0].rpartition("#")[0] or episode.faults[0]
+        names = [unit.replace("@", " on ")]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def healer(measured: Measured) -> str:
@@ -205,75 +172,6 @@ def healer(measured: Measured) -> str:
 def claim(row: Row) -> str:
     """An expectation as it was written."""
     return f"{row.about} {_CLAIMS[row.expects]} {row.wanted}"
-
-
-def step_lines(record: Record) -> list[StepLine]:
-    """The units in the order of their start; those that never began come last."""
-    late = (float("inf"), float("inf"))
-    units = sorted(record.units, key=lambda unit: unit.started_at_s or late)
-    return [
-        StepLine(
-            name=unit_name(unit, record),
-            phase=unit.phase,
-            uses=unit.uses,
-            target=unit.target,
-            due="" if unit.due_at_s is None else f"{unit.due_at_s:.3f} s",
-            start="" if unit.started_at_s is None else at_instant(unit.started_at_s),
-            wait=_brief(unit.queue_wait_s),
-            attempts=str(len(unit.attempts) or ""),
-            run=_brief(unit.run_s),
-            check=_brief(unit.check_s),
-            undo=_brief(unit.undo_s),
-            state=unit.state,
-            reason=unit.reason,
-        )
-        for unit in units[:ROWS_MAX]
-    ]
-
-
-def _brief(pair: Interval | None) -> str:
-    return "" if pair is None else with_interval(pair)
-
-
-def proofs(record: Record) -> list[ProofLine]:
-    """Each fault with its evidence."""
-    return [
-        ProofLine(
-            fault=fault.fault,
-            action=fault.action,
-            target=fault.target,
-            evidence=tuple(fault.evidence.items()),
-            seen="" if fault.active_at_s is None else at_instant(fault.active_at_s),
-            ended=_ended(fault),
-            state=fault.state,
-            problem=fault.residue_why or fault.error,
-            manual=fault.manual,
-        )
-        for fault in record.faults[:ROWS_MAX]
-    ]
-
-
-def _ended(fault: FaultFacts) -> str:
-    if fault.state != "ended" or fault.ended_at_s is None:
-        return f"not seen gone ({fault.state})"
-    left = f", by the {fault.left_to}" if fault.left_to is not None else ""
-    return f"by {fault.ended_by}{left}, at {at_instant(fault.ended_at_s)}"
-
-
-def outages(record: Record) -> list[OutageLine]:
-    """Each outage that the steps' samples show."""
-    return [
-        OutageLine(
-            name=outage.probe + (f" on {outage.target}" if outage.target else ""),
-            lasted="" if outage.duration_s is None else with_interval(outage.duration_s),
-            began=at_instant(outage.started_at_s),
-            ended="not seen good again"
-            if outage.ended_at_s is None
-            else at_instant(outage.ended_at_s),
-            bad_samples=str(outage.bad_samples),
-        )
-        for outage in record.outages[:ROWS_MAX]
-    ]
 
 
 def trouble(record: Record) -> list[str]:

@@ -51,7 +51,12 @@ def measure(scene: Scene) -> Measured:
     t3, hit = _detected(scene)
     t8 = _restored(scene, t2)
     t7 = _mitigated(scene, t2, t8)
-    healed_by, why = _healer(scene, t2, t7, t1)
+    if t2 is not None:
+        healed_by, why = _healer(scene, t2, t7)
+    elif _looked_and_fine(scene, t1, t9):
+        healed_by, why = "absorbed", "the service was never seen bad"
+    else:
+        healed_by, why = None, "nobody saw the service while the fault was there"
     t5, t6 = _repaired(scene, t2, t7)
     marks = Marks(
         t0=t0, t1=t1, t2=t2, t3=t3, t3_first_hit=hit, t5=t5, t6=t6, t7=t7, t8=t8, t9=t9
@@ -172,14 +177,8 @@ def _repaired(
     return first_of(r.started_at_s for r in in_time), last_of(ended)
 
 
-def _healer(
-    scene: Scene, t2: Interval | None, t7: Interval | None, t1: Interval | None
-) -> tuple[HealedBy | None, str]:
+def _healer(scene: Scene, t2: Interval, t7: Interval | None) -> tuple[HealedBy | None, str]:
     """Who healed the service, which is not who ended the fault."""
-    if t2 is None:
-        if _looked_and_fine(scene, t1):
-            return "absorbed", "the service was never seen bad"
-        return None, "nobody looked at the service while the fault was there"
     if t7 is None:
         return None, "the service was not seen good again"
     ended = [
@@ -205,9 +204,14 @@ def _healer(
     return "self", "the service was seen good again with nothing done about the fault"
 
 
-def _looked_and_fine(scene: Scene, t1: Interval | None) -> bool:
+def _looked_and_fine(scene: Scene, t1: Interval | None, t9: Interval | None) -> bool:
+    """A step looked while the fault was there, and saw the service good."""
+    until_s = float("inf") if t9 is None else t9[1]
     return t1 is not None and any(
-        poll.first_good is not None and poll.first_good.at_s[1] >= t1[0] for poll in scene.polls
+        poll.first_good is not None
+        and poll.first_good.at_s[1] >= t1[0]
+        and poll.first_good.at_s[0] <= until_s
+        for poll in scene.polls
     )
 
 

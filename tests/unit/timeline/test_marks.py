@@ -126,6 +126,19 @@ def test_an_absorbed_fault_has_no_times(journal: Story) -> None:
     )
 
 
+def test_a_look_after_the_end_does_not_make_a_fault_absorbed(journal: Story) -> None:
+    """Nobody looked while the fault was there: that it did no harm is not known."""
+    steps = (
+        {"id": "kill_cache", "inject": "process.kill", "target": "cache"},
+        {"id": "whole", "verify": "healthy", "depends_on": ["kill_cache"], "within": "9s"},
+    )
+    run = journal().begin().plan(steps).inject(1.0).fault_ended(1.5, 1.6, "engine")
+    run.sample(2.0, 2.1, "good", "whole")
+    measured = only(run)
+    assert measured.healed_by is None
+    assert measured.metrics.missing["time_to_restore_s"].reason == "not_measured"
+
+
 def test_a_verification_in_vain_is_censored(journal: Story) -> None:
     """A service that was not seen good for long enough took at least until the step gave up."""
     run = journal().begin().plan()
