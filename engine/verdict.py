@@ -16,6 +16,8 @@ from breakfix.engine.timeline.facts import StepFacts
 from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
 from breakfix.engine.timeline.words import healed_in_words, with_interval
 
+__all__ = ["Verdict", "judge"]
+
 _WEIGHT: Final = (0, 3, 1, 2, 4, 5, 6)
 """Exit codes from the lightest to the heaviest."""
 

@@ -38,6 +38,7 @@ from breakfix.reports.text import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 _ROWS_MAX: Final = 12
 _REFRESHES_PER_S: Final = 8
@@ -206,12 +207,11 @@ class LiveView:
 
     def _render(self) -> "RenderableType":
         from rich.console import Group
-        from rich.text import Text
 
         with self._lock:
             progress = self._progress
             now_s = 0.0 if self._zero_s is None else time.monotonic() - self._zero_s
-            head = Text.assemble(
+            head = _line(
                 (progress.run_id or "breakfix", "bold"),
                 f"  {format_seconds(now_s)}",
                 (f"  {progress.over} of {progress.total} steps over", "dim"),
@@ -221,11 +221,9 @@ class LiveView:
             return Group(head, *self._broken_rows(now_s), *self._running_rows(now_s))
 
     def _broken_rows(self, now_s: float) -> "Iterator[RenderableType]":
-        from rich.text import Text
-
         broken = list(self._progress.broken.values())
         for fault in broken[:_ROWS_MAX]:
-            yield Text.assemble(
+            yield _line(
                 ("  broken   ", "bold red"),
                 fault.target or fault.fault,
                 f"  {fault.action}, {fault.state}",
@@ -234,14 +232,12 @@ class LiveView:
         yield from self._left(len(broken), "faults")
 
     def _running_rows(self, now_s: float) -> "Iterator[RenderableType]":
-        from rich.text import Text
-
         held = {fault.partition("#")[0] for fault in self._progress.broken}
         running = [item for item in self._progress.running.items() if item[0] not in held]
         for unit, since_s in running[:_ROWS_MAX]:
             step = self._progress.steps.get(unit.partition("@")[0])
             phase = step.phase if step is not None else ""
-            yield Text.assemble(
+            yield _line(
                 (f"  {phase:<9}", _TONES.get(phase, "dim")),
                 unit,
                 (f"  {format_seconds(max(0.0, now_s - since_s))}", "bold"),
@@ -251,7 +247,12 @@ class LiveView:
 
     @staticmethod
     def _left(count: int, what: str) -> "Iterator[RenderableType]":
-        from rich.text import Text
-
         if count > _ROWS_MAX:
-            yield Text(f"  and {count - _ROWS_MAX} more {what}", style="dim")
+            yield _line((f"  and {count - _ROWS_MAX} more {what}", "dim"))
+
+
+def _line(*pieces: str | tuple[str, str]) -> "Text":
+    """One line of the table, cut at the terminal's edge."""
+    from rich.text import Text
+
+    return Text.assemble(*pieces, no_wrap=True, overflow="ellipsis")
