@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from breakfix.engine.action import (
+    UNKNOWN_PATTERN,
     Check,
     DockerOp,
     ExecOp,
@@ -47,7 +48,8 @@ def describe(op: Op) -> str:
     if isinstance(op, ExecOp):
         return _exec(op)
     if isinstance(op, SpawnOp):
-        assigned = {**op.env, "BREAKFIX_MARK": op.mark}
+        mark = {} if UNKNOWN_PATTERN.search(op.mark) else {"BREAKFIX_MARK": op.mark}
+        assigned = {**op.env, **mark}
         command = _in_folder(op.cwd, " ".join([*_assignments(assigned), shlex.join(op.argv)]))
         return f"{command} >> {shlex.quote(op.output)} 2>&1 &"
     if isinstance(op, SignalOp):
@@ -149,8 +151,12 @@ def _exec(op: ExecOp) -> str:
 
 def _signal(op: SignalOp) -> str:
     name = op.signal.removeprefix("SIG")
-    if op.only_incarnation:
-        return f"kill -{name} {op.only_incarnation.partition('@')[0]}"
+    one = op.only_incarnation
+    if not op.mark and op.target is not None:
+        # The main process of a container, by its pid on the engine's machine.
+        one = op.target.incarnation
+    if one:
+        return f"kill -{name} {one.partition('@')[0]}"
     return f"kill -{name} {_pids_of(op.mark, op)}"
 
 

@@ -136,7 +136,8 @@ class _Previewing:
         if step.phase == "inject" and self._settled and not self._may_change(step.id, unit.binding):
             refused.append(preview.refused)
             return ()
-        return (f"the state at its start; now: {preview.refused.args[0]} Checked again at bind",)
+        why = preview.refused.message
+        return (f"its state when it begins, checked again then; as things stand: {why}",)
 
     def _may_change(self, step: str, key: str | None) -> bool:
         """Whether a fault or repair on that target, or on none that is named, comes before."""

@@ -10,6 +10,7 @@ from breakfix.engine.action import Facts, Identity, ProcessFacts
 from breakfix.engine.events import Endpoint
 from breakfix.engine.model import DockerSelector, Scenario
 from breakfix.engine.plan.resolve import used_targets
+from breakfix.engine.targets.process import not_started
 
 _FACTS_AT_ONCE = 8
 
@@ -26,14 +27,7 @@ class WorldTargets:
         used = [(name, scenario.targets[name]) for name in used_targets(scenario)]
         self._uses_docker = any(target.docker is not None for _, target in used)
         self.processes: dict[str, ProcessFacts] = {
-            name: ProcessFacts(
-                identity=Identity(kind="process", name=name, object_id=secrets.token_hex(16)),
-                argv=target.process.command,
-                env=target.process.env,
-                cwd=target.process.cwd,
-                output=f"{name}.log",
-                running=False,
-            )
+            name: not_started(name, target.process, secrets.token_hex(16))
             for name, target in used
             if target.process is not None
         }

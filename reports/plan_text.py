@@ -1,0 +1,169 @@
+"""A run plan for people: each step with its commands and their undo, and the bounds of the whole."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from breakfix.engine.action import ExecOp
+from breakfix.engine.describe import describe, describe_check
+from breakfix.engine.model import Hold, Link, LocalCommand, RunPlan, Step, TargetSet, Unit
+from breakfix.engine.values import format_seconds, seconds
+
+UNITS_SHOWN_MAX: Final = 20
+"""Of a step that fans out wider, the rest is counted only."""
+
+_MILESTONES: Final = {
+    "active": "is active",
+    "succeeded": "has succeeded",
+    "failed": "has failed",
+    "finished": "has finished",
+    "undone": "is undone",
+}
+
+
+def render(plan: RunPlan) -> str:
+    """The whole plan, in the order in which its steps may begin."""
+    parts = [
+        _head(plan),
+        *_targets(plan),
+        *_local_commands("Set-up, before targets are resolved", plan.scenario.setup),
+        "",
+        "Steps",
+        *_steps(plan),
+        *_local_commands("Teardown, whatever happens", plan.scenario.teardown),
+        "",
+        *_bounds(plan),
+    ]
+    return "\n".join(parts)
+
+
+def _head(plan: RunPlan) -> str:
+    units, targets = _count(len(plan.units), "unit"), _count(len(plan.bindings), "target")
+    return f"{plan.scenario.name}: {units} on {targets}, seed {plan.seed}"
+
+
+def _targets(plan: RunPlan) -> Iterator[str]:
+    if not plan.sets:
+        return
+    yield ""
+    yield "Targets"
+    width = max(len(name) for name in plan.sets)
+    for name, chosen in plan.sets.items():
+        yield f"  {name:<{width}}  {chosen.share}: {_members(chosen)}"
+        if name in plan.blast:
+            yield f"  {'':<{width}}  under a fault: {plan.blast[name]}"
+
+
+def _members(chosen: TargetSet) -> str:
+    if chosen.after_setup:
+        return "known after set-up"
+    shown = ", ".join(chosen.picked[:UNITS_SHOWN_MAX]) or "none"
+    more = len(chosen.picked) - UNITS_SHOWN_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _local_commands(title: str, commands: Sequence[LocalCommand]) -> Iterator[str]:
+    if commands:
+        yield ""
+        yield title
+        for command in commands:
+            op = ExecOp(argv=command.run, env=command.env, cwd=command.cwd)
+            yield f"  {describe(op)}  (at most {command.timeout})"
+
+
+def _steps(plan: RunPlan) -> Iterator[str]:
+    steps = {step.id: step for step in plan.scenario.steps}
+    links: dict[str, list[Link]] = {}
+    for link in plan.links:
+        links.setdefault(link.unit, []).append(link)
+    members: dict[str, list[Unit]] = {step: [] for step in steps}
+    for unit in plan.units:
+        members[unit.step].append(unit)
+    for name in dict.fromkeys(unit.step for unit in plan.units):
+        units = members[name]
+        for unit in units[:UNITS_SHOWN_MAX]:
+            yield from _unit(plan, steps[name], unit, links.get(unit.id, []))
+        if len(units) > UNITS_SHOWN_MAX:
+            yield f"  ... and {len(units) - UNITS_SHOWN_MAX} more units of {name}"
+    for name, units in members.items():
+        if not units:
+            yield f"  {name}: skipped, its set is empty"
+
+
+def _unit(plan: RunPlan, step: Step, unit: Unit, links: Sequence[Link]) -> Iterator[str]:
+    what = f"wait {step.wait}" if step.phase == "wait" else f"{step.phase} {step.uses}"
+    wave = f", wave {unit.wave + 1}" if step.fan_out is not None else ""
+    yield f"  {unit.id}: {what}, {_begins(links)}{wave}"
+    if step.when is not None:
+        yield f"      when     {step.when}"
+    if (poll := _poll(step)) is not None:
+        yield f"      until    {poll}"
+    if unit.preview is not None:
+        for word, lines in (
+            ("does", [describe(op) for op in unit.preview.apply]),
+            ("seen", [describe_check(check) for check in unit.preview.effect]),
+            ("undo", [describe(op) for op in unit.preview.undo]),
+            ("gone", [describe_check(check) for check in unit.preview.gone]),
+            ("note", [unit.preview.note] if unit.preview.note else []),
+        ):
+            yield from (f"      {word:<8} {line}" for line in lines)
+    if step.phase == "inject":
+        dead_man = plan.dead_man.get(unit.id, "")
+        yield f"      holds    {_holds(step)}; if the engine dies: {dead_man}"
+    if step.phase == "remediate":
+        stays = "is kept" if step.after_run == "keep" else "is put back"
+        yield f"      stays    after the run it {stays}"
+    yield from (f"      unknown  {name}" for name in unit.unknown)
+
+
+def _begins(links: Sequence[Link]) -> str:
+    """When a unit begins, in words."""
+    if not links:
+        return "at once"
+    groups: dict[int, list[str]] = {}
+    for link in links:
+        delay = f"{format_seconds(link.after_s)} after " if link.after_s else ""
+        words = f"{delay}{link.source} {_MILESTONES[link.milestone]}"
+        groups.setdefault(link.group, []).append(words)
+    return "when " + " and ".join(" or ".join(words) for words in groups.values())
+
+
+def _poll(step: Step) -> str | None:
+    if step.phase not in ("detect", "verify"):
+        return None
+    words = [f"is {step.is_}"] if step.is_ else []
+    words += [f"{step.consecutive} times in a row"] if step.consecutive else []
+    words += [f"for {step.stays}"] if step.stays else []
+    words += [f"within {step.within}"] if step.within else []
+    return ", ".join(words) or None
+
+
+def _holds(step: Step) -> str:
+    if isinstance(step.hold, Hold):
+        return f"until {step.hold.until} has finished, at most {step.hold.at_most}"
+    return step.hold or "until all other steps are over"
+
+
+def _bounds(plan: RunPlan) -> Iterator[str]:
+    limits = plan.scenario.limits
+    yield f"Critical path  {' -> '.join(_shortened(plan.critical_path))}"
+    yield (
+        f"Worst case     {format_seconds(plan.worst_s)} of"
+        f" {format_seconds(seconds(limits.deadline))} (deadline)"
+    )
+    yield (
+        f"Limits         {limits.concurrency} units at once, {limits.per_target} per target,"
+        f" blast radius {limits.blast_radius}"
+    )
+    yield from (f"Warning        {warning}" for warning in plan.warnings)
+    yield f"Plan           {plan.hash}"
+
+
+def _shortened(path: Sequence[str]) -> Sequence[str]:
+    half = UNITS_SHOWN_MAX // 2
+    if len(path) <= UNITS_SHOWN_MAX:
+        return path
+    return [*path[:half], f"{len(path) - 2 * half} more", *path[-half:]]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
