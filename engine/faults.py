@@ -160,7 +160,7 @@ def end_if_gone(
     gone, detail = is_gone(fault, vehicles, journal.now_s)
     if gone:
         cause: EndedBy = "repair" if repaired else "self"
-        _note(journal, _ended(fault, cause, after_at_s, journal.now_s(), detail, "engine"))
+        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), detail, "engine"))
     return gone
 
 
@@ -175,7 +175,7 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
     gone, detail = is_gone(fault, vehicles, journal.now_s)
     if gone:
         cause: EndedBy = "repair" if fault.repaired_at_s is not None else "self"
-        _note(journal, _ended(fault, cause, after_at_s, journal.now_s(), detail, by))
+        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), detail, by))
         return True
     for attempt in range(1, UNDO_ATTEMPTS + 1):
         started_at_s = journal.now_s()
@@ -193,11 +193,11 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
             ),
         )
         if lost:
-            _note(journal, _ended(fault, "restart", started_at_s, journal.now_s(), error, by))
+            _note(journal, _ended(fault, "restart", (started_at_s, journal.now_s()), error, by))
             return True
         detail, over = _wait_gone(fault, journal, vehicles)
         if over:
-            _note(journal, _ended(fault, "engine", started_at_s, journal.now_s(), detail, by))
+            _note(journal, _ended(fault, "engine", (started_at_s, journal.now_s()), detail, by))
             return True
         time.sleep(UNDO_PAUSE_S * attempt)
     manual = "; ".join(describe(op) for op in fault.intent.plan.undo)
@@ -232,8 +232,9 @@ def _wait_gone(fault: OpenFault, journal: Writer, vehicles: Vehicle) -> tuple[st
 
 
 def _ended(
-    fault: OpenFault, cause: EndedBy, after_at_s: float, before_at_s: float, detail: str, by: Role
+    fault: OpenFault, cause: EndedBy, between_at_s: tuple[float, float], detail: str, by: Role
 ) -> FaultEnded:
+    after_at_s, before_at_s = between_at_s
     return FaultEnded(
         fault=fault.intent.fault,
         ended_by=cause,
@@ -279,26 +280,20 @@ def open_marks(lines: Iterable[Line]) -> list[OpenMark]:
             found[event.mark] = OpenMark(mark=event.mark, target=event.target)
         elif isinstance(event, TargetStarted) and event.identity.object_id in found:
             mark = event.identity.object_id
-            found[mark] = structs.replace(
-                found[mark], incarnation=event.identity.incarnation
-            )
+            found[mark] = structs.replace(found[mark], incarnation=event.identity.incarnation)
         elif isinstance(event, MarkGone):
             found.pop(event.mark, None)
     return list(found.values())
 
 
-def end_all(
-    faults: Sequence[OpenFault], journal: Writer, vehicles: Vehicle, *, by: Role
-) -> bool:
+def end_all(faults: Sequence[OpenFault], journal: Writer, vehicles: Vehicle, *, by: Role) -> bool:
     """End faults: on one target the last first, targets side by side. False: something is left."""
     by_target: dict[str, list[OpenFault]] = {}
     for fault in reversed(faults):
         by_target.setdefault(fault.intent.target, []).append(fault)
 
     def one_target(mine: list[OpenFault]) -> bool:
-        ended = [
-            end(fault, journal, vehicles, why="the run is over", by=by) for fault in mine
-        ]
+        ended = [end(fault, journal, vehicles, why="the run is over", by=by) for fault in mine]
         return all(ended)
 
     if not by_target:
@@ -307,9 +302,7 @@ def end_all(
         return all(list(pool.map(one_target, by_target.values())))
 
 
-def end_marks(
-    marks: Sequence[OpenMark], journal: Writer, vehicles: Vehicle, *, by: Role
-) -> bool:
+def end_marks(marks: Sequence[OpenMark], journal: Writer, vehicles: Vehicle, *, by: Role) -> bool:
     """End every process that carries one of the marks. False: some are left."""
     clean = True
     for mark in marks:

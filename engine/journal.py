@@ -60,7 +60,9 @@ class Journal:
         path = run_dir / JOURNAL
         try:
             run_dir.mkdir(parents=True, mode=0o700)
-            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            fd = os.open(
+                path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
             fcntl.flock(fd, fcntl.LOCK_EX)
             _reserve(run_dir)
             _sync_folder(run_dir)

@@ -143,8 +143,7 @@ def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Re
                     by=role,
                 )
             )
-    for owing in todo.teardown:
-        said.append(_tear_down(owing, journal, vehicles, role))
+    said += [_tear_down(owing, journal, vehicles, role) for owing in todo.teardown]
     _close(journal, role, clean=clean)
     return Recovered(clean=clean, said=tuple(said))
 

@@ -137,10 +137,10 @@ class Schedule:
         self._joins = {step.id: _Join(step, counts[step.id]) for step in plan.scenario.steps}
         self._empty = [step.id for step in plan.scenario.steps if counts[step.id] == 0]
 
-    def begin(self) -> Changes:
-        """What may start at once."""
+    def begin(self, at_s: float = 0.0) -> Changes:
+        """What may start at once, at the instant of the run at which the graph begins."""
         ready = [
-            Ready(unit=unit, due_at_s=0.0)
+            Ready(unit=unit, due_at_s=at_s)
             for unit, groups in self._open_groups.items()
             if not groups
         ]
@@ -150,7 +150,7 @@ class Schedule:
             queue += [
                 (step, milestone, holds) for milestone, holds in milestones_of("skipped").items()
             ]
-        more = self._spread(queue, 0.0)
+        more = self._spread(queue, at_s)
         return Changes(ready=(*ready, *more.ready), doomed=more.doomed, joined=more.joined)
 
     def reach(self, unit: str, milestones: dict[Milestone, bool], at_s: float) -> Changes:

@@ -44,7 +44,10 @@ class LimitMemory(Fault, frozen=True, kw_only=True):
         limit_bytes = size_bytes(self.memory)
         self._require(facts, limit_bytes)
         before = host.get("Memory") or _UNLIMITED_BYTES
-        before_swap = host.get("MemorySwap") or _UNLIMITED_BYTES
+        before_swap = host.get("MemorySwap") or 0
+        if before_swap <= 0:
+            # With -1 the two are set in an order that the kernel refuses when both are raised.
+            before_swap = _UNLIMITED_BYTES
         if before == limit_bytes:
             raise PreconditionError(
                 "D107",

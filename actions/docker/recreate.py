@@ -22,7 +22,7 @@ _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _WITHOUT_NETWORK: Final = ("host", "none", "container")
 _UNLIMITED_BYTES_MIN: Final = 1 << 62
-"""A limit of memory as large as that stands for none, and cannot be asked for when one is made."""
+"""A limit of memory as large as that stands for none."""
 
 _LIMITS: Final = ("Memory", "MemorySwap", "CpuQuota", "PidsLimit")
 
@@ -165,8 +165,11 @@ def _body(facts: DockerFacts, primary: Mapping[str, Any]) -> dict[str, Any]:
 def _host_config(inspect: Mapping[str, Any]) -> dict[str, Any]:
     host = dict(inspect["HostConfig"])
     for limit in _LIMITS:
-        if not 0 <= (host.get(limit) or 0) < _UNLIMITED_BYTES_MIN:
-            host[limit] = -1 if limit == "MemorySwap" and host.get(limit) == -1 else 0
+        if not 0 < (host.get(limit) or 0) < _UNLIMITED_BYTES_MIN:
+            host[limit] = 0
+    if host["Memory"] and not host["MemorySwap"]:
+        # 0 would stand for twice the memory.
+        host["MemorySwap"] = -1
     if host.get("Links"):
         # "/db:/web/store" of inspect is "db:store" when one is made.
         pairs = [link.split(":", 1) for link in host["Links"]]

@@ -14,9 +14,11 @@ def command(run: str | None, every: bool) -> None:
 
     if run is None and not every:
         raise UsageError("name a run, or say --all.")
-    paths = [home.find_journal(run)] if run else [
-        home.run_dir(run_id) / home.JOURNAL for run_id in home.run_ids()
-    ]
+    paths = (
+        [home.find_journal(run)]
+        if run
+        else [home.run_dir(run_id) / home.JOURNAL for run_id in home.run_ids()]
+    )
     clean = True
     for path in paths:
         name = path.parent.name

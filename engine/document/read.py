@@ -114,7 +114,9 @@ class _Building:
         """The data of a node; its problems are collected."""
         self._nodes += 1
         if self._nodes > NODES_MAX or len(place) > 60:
-            raise _one(self.file, *_where(node), "the document expands too far", "use fewer aliases")
+            raise _one(
+                self.file, *_where(node), "the document expands too far", "use fewer aliases"
+            )
         self.positions.setdefault(place, _where(node))
         if not str(node.tag).startswith(_PLAIN_TAGS):
             self._problem(node, f"unknown tag {node.tag}", "tags are not used here")

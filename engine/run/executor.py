@@ -39,7 +39,7 @@ class Executor:
         """Until every unit is settled and every fault of the graph has ended."""
         async with anyio.create_task_group() as group:
             self._group = group
-            self.apply(self.schedule.begin())
+            self.apply(self.schedule.begin(self.context.now_s()))
             self._look_idle()
 
     # --- the schedule ---

@@ -5,11 +5,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import anyio
-from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
 from msgspec import Struct
 
 from breakfix.engine.action import Fault
 from breakfix.engine.events import AttemptEnded, FaultIntended
+from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
 from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
 from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.run.arming import detectors_of

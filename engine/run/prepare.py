@@ -16,7 +16,7 @@ from breakfix.engine.plan import WorldTargets
 from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.poll import Goal, poll
-from breakfix.engine.run.probe import named_probe, take_sample
+from breakfix.engine.run.probe import look, named_probe
 from breakfix.engine.targets import process
 from breakfix.engine.values import seconds
 
@@ -104,7 +104,7 @@ async def wait_ready(context: RunContext) -> None:
         )
 
         async def take(due_at_s: float, probing: Any = probing) -> Any:
-            return await take_sample(context, probing, due_at_s)
+            return await look(context, probing)
 
         result = await poll(goal, take, context.now_s)
         if not result.met:
@@ -115,6 +115,4 @@ async def wait_ready(context: RunContext) -> None:
             )
         facts = context.known_facts(name)
         assert isinstance(facts, ProcessFacts)
-        context.journal.append(
-            TargetStarted(target=name, identity=facts.identity, ready=True)
-        )
+        context.journal.append(TargetStarted(target=name, identity=facts.identity, ready=True))

@@ -194,25 +194,29 @@ async def take_sample(
     context: RunContext, probing: Probing, due_at_s: float, *, armed: bool = False
 ) -> Taken:
     """One sample, journaled. It never raises, and is bad (an occurrence: blind) after its time-out."""
-    started_at_s = context.now_s()
-    observation = await _observe(context, probing)
-    ended_at_s = context.now_s()
-    late_s = started_at_s - due_at_s
-    detail = context.secrets.mask(observation.detail)
+    taken = await look(context, probing)
+    late_s = taken.started_at_s - due_at_s
     context.journal.append(
         SampleTaken(
             probe=probing.name,
             unit=probing.asker,
-            state=_state(probing.probe, observation.holds),
-            started_at_s=started_at_s,
-            ended_at_s=ended_at_s,
-            detail=detail,
+            state=_state(probing.probe, taken.observation.holds),
+            started_at_s=taken.started_at_s,
+            ended_at_s=taken.ended_at_s,
+            detail=context.secrets.mask(taken.observation.detail),
             armed=armed,
             late_s=late_s if late_s > probing.every_s / 10 else 0.0,
-            occurred_at_s=observation.occurred_at_s,
+            occurred_at_s=taken.observation.occurred_at_s,
         )
     )
-    return Taken(observation=observation, started_at_s=started_at_s, ended_at_s=ended_at_s)
+    return taken
+
+
+async def look(context: RunContext, probing: Probing) -> Taken:
+    """One sample that is nobody's evidence: not journaled."""
+    started_at_s = context.now_s()
+    observation = await _observe(context, probing)
+    return Taken(observation=observation, started_at_s=started_at_s, ended_at_s=context.now_s())
 
 
 async def _observe(context: RunContext, probing: Probing) -> Observation:

@@ -5,10 +5,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import anyio
-from breakfix.engine.checks import wait_for
 from msgspec import Struct
 
 from breakfix.engine.action import Outcome, Plan, Repair
+from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
 from breakfix.engine.model import Retry, Step, Unit

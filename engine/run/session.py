@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from breakfix.engine.guardian_process import GuardianProcess
-from breakfix.engine.home import new_run_id, run_dir
-from breakfix.engine.journal import Journal, read
-from breakfix.engine.streams import Streams
 from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.errors import BreakfixError, DriftError, JournalError
 from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunErrored, RunStarted
+from breakfix.engine.guardian_process import GuardianProcess
+from breakfix.engine.home import new_run_id, run_dir
+from breakfix.engine.journal import Journal, read
 from breakfix.engine.model import RunPlan, Scenario
 from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
@@ -26,6 +25,7 @@ from breakfix.engine.run.stopper import Stopper
 from breakfix.engine.run.threads import Threads
 from breakfix.engine.run.windup import wind_up
 from breakfix.engine.secrets import Secrets
+from breakfix.engine.streams import Streams
 from breakfix.engine.timeline import Record, Verdict, fold
 from breakfix.engine.values import seconds
 from breakfix.engine.vehicles.children import become_subreaper

@@ -3,11 +3,10 @@
 import contextlib
 import threading
 
-from breakfix.engine.faults import end_all, end_marks, open_faults, open_marks
-from breakfix.engine.journal import read
-
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CommandEnded, RepairEnded
+from breakfix.engine.faults import end_all, end_marks, open_faults, open_marks
+from breakfix.engine.journal import read
 from breakfix.engine.model import Scenario
 from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World

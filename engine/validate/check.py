@@ -13,7 +13,16 @@ from breakfix.engine import catalogue
 from breakfix.engine.document import Document, read
 from breakfix.engine.document.read import Place
 from breakfix.engine.errors import DocumentError, UsageError
-from breakfix.engine.model import Expectation, Input, Limits, ProbeUse, Problem, Scenario, Step, Target
+from breakfix.engine.model import (
+    Expectation,
+    Input,
+    Limits,
+    ProbeUse,
+    Problem,
+    Scenario,
+    Step,
+    Target,
+)
 from breakfix.engine.validate.folder import anchored
 from breakfix.engine.validate.inputs import put_in_all, values_of
 from breakfix.engine.validate.references import references

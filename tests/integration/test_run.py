@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-BOUND_S = 60.0
+BOUND_S = 30.0
 """How long any condition is waited for: generous, for machines under load."""
 
 

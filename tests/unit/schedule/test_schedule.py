@@ -91,7 +91,10 @@ def test_a_skipped_step_counts_as_finished_and_not_as_failed() -> None:
 
 def test_a_join_applies_require() -> None:
     """Two of three are enough with `require: 2`, and the third failure changes nothing."""
-    steps = [{"id": "a", "wait": "0s", "require": 2}, {"id": "b", "wait": "0s"}]
+    steps: list[dict[str, Any]] = [
+        {"id": "a", "wait": "0s", "require": 2},
+        {"id": "b", "wait": "0s"},
+    ]
     schedule = make(steps, [("a@x", "a"), ("a@y", "a"), ("a@z", "a"), ("b", "b")], [edge("b", "a")])
     schedule.begin()
     assert not schedule.reach("a@x", milestones_of("succeeded"), 1.0).ready
