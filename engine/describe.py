@@ -32,7 +32,6 @@ _UPDATE_FLAGS: Final = {
     "MemorySwap": "--memory-swap",
     "PidsLimit": "--pids-limit",
 }
-_UNLIMITED_BYTES: Final = 9223372036854771712
 """The largest limit of memory that the kernel keeps (the page counter's maximum); the CLI says
 -1."""
 _SHOWN_CHARS: Final = 500
@@ -106,10 +105,8 @@ def _update_flags(body: Any) -> list[str]:
     for."""
     flags = []
     for key, value in (body or {}).items():
-        if key == "NanoCpus":
-            flags.append(f"--cpus {value / 1e9:g}")
-        elif key in ("Memory", "MemorySwap") and value == _UNLIMITED_BYTES:
-            flags.append(f"{_UPDATE_FLAGS[key]} -1")
+        if key == "NanoCpus" and isinstance(value, int):
+            flags.append(f"--cpus {value / 1e9:.9g}")
         elif key in _UPDATE_FLAGS:
             flags.append(f"{_UPDATE_FLAGS[key]} {shlex.quote(str(value))}")
         else:

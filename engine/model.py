@@ -21,8 +21,11 @@ Allow = Literal[
 ]
 Milestone = Literal["succeeded", "failed", "finished", "active", "undone"]
 Count = Annotated[int, Meta(ge=1)]
-Pick = Literal["all"] | Count | Share
+_SHARE_TEXT = r"(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%"
+Pick = Count | Annotated[str, Meta(pattern=rf"^(all|{_SHARE_TEXT})$", examples=["all", "50%"])]
 """How many of a set: all, a number, or a share (rounded down, at least 1)."""
+Require = Count | Annotated[str, Meta(pattern=rf"^(all|any|{_SHARE_TEXT})$", examples=["any"])]
+"""How many units must succeed for their step to succeed."""
 
 
 class Problem(Struct, frozen=True, kw_only=True, order=True):
@@ -202,7 +205,7 @@ class Step(_Part, frozen=True, kw_only=True, rename={"with_": "with", "is_": "is
     is_: Literal["good", "bad", "seen", "unseen"] | None = None
     hold: Duration | Hold | None = None
     on_failure: Literal["fail", "continue"] = "fail"
-    require: Literal["all", "any"] | Count | Share = "all"
+    require: Require = "all"
     fan_out: FanOut | None = None
     units: UnitsOf | None = None
     after_run: Literal["keep", "put_back"] = "keep"

@@ -1,5 +1,6 @@
 """``breakfix run``: run a scenario and show what it did."""
 
+import contextlib
 import platform
 import shlex
 import sys
@@ -96,6 +97,7 @@ def _execute(
 ) -> None:
     from breakfix import reports
     from breakfix.engine.cli.live import LiveView
+    from breakfix.engine.cli.report import show
     from breakfix.engine.run.session import RunRequest, run
 
     replay = ["breakfix", "run", str(chosen.file), "--seed", str(chosen.seed)]
@@ -120,10 +122,9 @@ def _execute(
         done = run(request, targets, [view.on_line])
     if report_dir is not None:
         reports.write_all(done.record, done.verdict, report_dir)
-    try:
-        click.echo(reports.render(done.record, done.verdict, "text"))
+    # Whoever reads our output may have gone; the exit code still counts.
+    with contextlib.suppress(OSError):
+        show(done.record, done.verdict)
         if report_dir is not None:
             click.echo(f"The report is in {report_dir}; the journal is {done.folder}.")
-    except OSError:
-        pass  # Whoever read our output has gone; the exit code still counts.
     raise SystemExit(done.verdict.exit_code)

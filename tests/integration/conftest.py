@@ -12,17 +12,16 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.action import Check, DockerFacts, Fault, Identity, Op, Plan, Repair
+from breakfix.engine.action import Check, DockerFacts, ExecOp, Fault, Identity, Op, Plan, Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.events import Endpoint
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.targets import docker
 from breakfix.engine.vehicles.command import execute as run_here
-from breakfix.engine.vehicles.docker_api import Call, send
 from breakfix.engine.vehicles.dispatch import Vehicles
+from breakfix.engine.vehicles.docker_api import Call, send
 from breakfix.engine.vehicles.marked import Marked
-from breakfix.engine.action import ExecOp
 
 IMAGE = "breakfix-test/busybox:1"
 BARE_IMAGE = "breakfix-test/bare:1"

@@ -305,7 +305,7 @@ def test_a_closed_stdout_does_not_stop_the_undo(cli: Cli) -> None:
     process = cli.start("run", cli.write(KILLED_AND_STARTED), stdout=write_end)
     os.close(write_end)
     os.close(read_end)
-    process.wait(timeout=BOUND_S * 3)
+    process.communicate(timeout=BOUND_S * 3)
     assert cli.events("run_ended")[0]["verdict"] == "passed"
 
 

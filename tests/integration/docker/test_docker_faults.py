@@ -291,5 +291,5 @@ def test_a_container_that_removes_itself_is_not_killed(
     """Nothing could start it again."""
     target = container(HostConfig={"AutoRemove": True})
     for fault in (Kill(), Stop()):
-        with pytest.raises(PreconditionError, match="D105 .* is removed when it ends"):
+        with pytest.raises(PreconditionError, match=r"D105 .* is removed when it ends"):
             docker_engine.plan(fault, target)
