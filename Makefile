@@ -1,12 +1,13 @@
 # make demo    run the main job on the embedded default and show the MTTR report
 # make test    install what the tests need, and pass them all
+# make docker-engine   start a Docker engine, when none answers; tools/docker_engine.sh stop ends it
 # make check   ruff, mypy --strict and the fast tests
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check docker-engine clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "breakfix needs Python 3.11 or newer; set PYTHON=..."; exit 2; }
@@ -19,7 +20,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/breakfix run --report report scenarios/demo.yaml
 
 test: $(VENV)/.installed
-	@$(BIN)/python -m pytest
+	@tools/docker_engine.sh with $(BIN)/python -m pytest --durations=15
+
+docker-engine:
+	@tools/docker_engine.sh start
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check .
