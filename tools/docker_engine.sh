@@ -14,6 +14,10 @@ answers() {
     timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
+comm_of() {
+    cat "/proc/${1:-none}/comm" 2>/dev/null || true
+}
+
 install() {
     local wanted=()
     [ -x /bin/busybox ] || wanted+=(busybox-static)
@@ -42,7 +46,7 @@ start() {
         exit 1
     fi
     # A daemon that was killed leaves its pid file, and another process may have that pid by now.
-    rm -f /var/run/docker.pid
+    [ "$(comm_of "$(cat /var/run/docker.pid 2>/dev/null)")" = dockerd ] || rm -f /var/run/docker.pid
     setsid dockerd >"$log" 2>&1 </dev/null &
     echo $! >"$started_pid"
     local end=$((SECONDS + wait_s))
@@ -63,10 +67,10 @@ stop() {
     local pid
     pid=$(cat "$started_pid")
     rm -f "$started_pid"
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 0
+    [ "$(comm_of "$pid")" = dockerd ] || return 0
     kill "$pid"
     local end=$((SECONDS + wait_s))
-    while [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] \
+    while [ "$(comm_of "$pid")" = dockerd ] \
         && ! grep -q '^State:.*Z' "/proc/$pid/status" 2>/dev/null; do
         if [ $SECONDS -ge $end ]; then
             echo "dockerd ($pid) does not end; its log is $log" >&2
