@@ -11,6 +11,7 @@ from breakfix import __version__
 from breakfix.engine.errors import BreakfixError
 
 COMMANDS: Final = {
+    "doctor": "Tell what this machine can and cannot do, each with its fix.",
     "plan": "Show what a scenario would do; nothing is touched.",
     "recover": "End every fault that a dead run left open.",
     "report": "Show the report of a run, or of a journal file.",
