@@ -32,8 +32,6 @@ _UPDATE_FLAGS: Final = {
     "MemorySwap": "--memory-swap",
     "PidsLimit": "--pids-limit",
 }
-"""The largest limit of memory that the kernel keeps (the page counter's maximum); the CLI says
--1."""
 _SHOWN_CHARS: Final = 500
 
 

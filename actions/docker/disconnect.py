@@ -22,7 +22,8 @@ class Disconnect(Fault, frozen=True, kw_only=True):
     DNS.
 
     The undo connects it again with its aliases, links, driver options, and its address where that was
-    given when it was made. An address that the engine chose may be another one afterwards.
+    given when it was made. An address that the engine chose may be another one afterwards. That it is
+    connected can be seen only while it runs.
     """
 
     serves: ClassVar[tuple[Kind, ...]] = ("docker",)
@@ -48,7 +49,16 @@ class Disconnect(Fault, frozen=True, kw_only=True):
             apply=(network_op(target, network, "disconnect", disconnect),),
             effect=(see(target, pick, "absent", None, f"{target.name} is cut off from {name}"),),
             undo=(network_op(target, network, "connect", connect),),
-            gone=(see(target, pick, "present", None, f"{target.name} is connected to {name}"),),
+            # Not "present": a connect that fails leaves its network there too, without its id.
+            gone=(
+                see(
+                    target,
+                    f"{pick}/NetworkID",
+                    "eq",
+                    settings.get("NetworkID"),
+                    f"{target.name} is connected to {name}",
+                ),
+            ),
             note=_note(target, settings),
         )
 

@@ -225,9 +225,15 @@ def _within_reach(endpoint: Endpoint, inspect: Mapping[str, Any]) -> bool:
 
 
 def _memory_usage_bytes(endpoint: Endpoint, inspect: Mapping[str, Any]) -> int | None:
-    """What it uses now, without the page cache that can be dropped, as `docker stats` counts it."""
+    """What it uses now, without the page cache that can be dropped, as `docker stats` counts it.
+
+    From here where that is possible: the engine may take a second to answer.
+    """
     if not inspect["State"]["Running"]:
         return None
+    here = docker_host.memory_usage_bytes(inspect["State"]["Pid"], inspect["Id"])
+    if here is not None:
+        return here
     query = {"stream": "false", "one-shot": "true"}
     try:
         memory = ask(endpoint, f"/containers/{inspect['Id']}/stats", query).get("memory_stats", {})

@@ -48,6 +48,30 @@ def belongs(pid: int, object_id: str) -> bool:
     return bool(object_id) and object_id.encode() in read_bytes(f"/proc/{pid}/cgroup")
 
 
+def memory_usage_bytes(pid: int, object_id: str) -> int | None:
+    """What the control group of a container uses, without the page cache that can be dropped; None
+    where it cannot be read here. Both versions of control groups."""
+    if not belongs(pid, object_id):
+        return None
+    for line in read_bytes(f"/proc/{pid}/cgroup").decode().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            return _usage(Path(f"/sys/fs/cgroup{group}"), "memory.current", "inactive_file")
+        if "memory" in controllers.split(","):
+            folder = Path(f"/sys/fs/cgroup/memory{group}")
+            return _usage(folder, "memory.usage_in_bytes", "total_inactive_file")
+    return None
+
+
+def _usage(folder: Path, usage: str, inactive: str) -> int | None:
+    used = read_bytes(str(folder / usage)).strip()
+    if not used.isdigit():
+        return None
+    pairs = (line.split() for line in read_bytes(str(folder / "memory.stat")).decode().splitlines())
+    details = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+    return max(0, int(used) - details.get(inactive, 0))
+
+
 def signal_main(endpoint: Endpoint, op: SignalOp, stop: threading.Event | None) -> Outcome:
     """The signal of an op to the main process of its target, in the very life that the op is bound
     to. ``data`` is ``{"pids": [pid]}``."""
