@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
-from breakfix.engine.expressions import render
-from breakfix.engine.journal import Journal
-from breakfix.engine.streams import Streams
 
 from breakfix.engine.action import Action, Facts, NoFacts, Plan, ProcessFacts
 from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
+from breakfix.engine.expressions import render
+from breakfix.engine.journal import Journal
 from breakfix.engine.model import RunPlan, Step, Unit
 from breakfix.engine.run.arming import nearest_faults
 from breakfix.engine.run.http_session import HttpSession
 from breakfix.engine.run.threads import Threads
 from breakfix.engine.secrets import Secrets
+from breakfix.engine.streams import Streams
 from breakfix.engine.targets import docker, process
 from breakfix.engine.vehicles.dispatch import Vehicles
 

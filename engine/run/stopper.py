@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 import anyio
-from breakfix.engine.journal import Journal
 
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CancelRequested
+from breakfix.engine.journal import Journal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Cause = Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
