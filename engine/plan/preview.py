@@ -161,5 +161,7 @@ def _unknown_names(plan: Plan | None) -> tuple[str, ...]:
     if "<unknown: " not in text:
         return ()
     found = [name[len("<unknown: ") : -1] for name in UNKNOWN_PATTERN.findall(text)]
-    # A mark is random: there is nothing to know of it.
-    return tuple(name for name in dict.fromkeys(found) if not name.startswith("mark of "))
+    # Marks and lives only tell our own vehicles which target is meant.
+    return tuple(
+        name for name in dict.fromkeys(found) if not name.startswith(("mark of", "life of"))
+    )

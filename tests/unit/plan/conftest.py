@@ -11,6 +11,7 @@ from breakfix.engine.action import (
     Check,
     DockerFacts,
     DockerOp,
+    ExecOp,
     Facts,
     Fault,
     Identity,
@@ -176,6 +177,18 @@ class Stop(Fault, frozen=True, kw_only=True):
         return Plan(apply=(op,), undo=(msgspec.structs.replace(op, signal="SIGCONT"),))
 
 
+class Run(Fault, frozen=True, kw_only=True):
+    """A command, and one that takes it back."""
+
+    serves: ClassVar[tuple[Kind, ...]] = ("none",)
+    lasting: ClassVar[bool] = True
+    undo: tuple[str, ...]
+
+    def plan(self, facts: Facts) -> Plan:
+        """Always possible."""
+        return Plan(apply=(ExecOp(argv=("break",)),), undo=(ExecOp(argv=self.undo),))
+
+
 class Look(Probe, frozen=True, kw_only=True):
     """A probe."""
 
@@ -189,6 +202,7 @@ ACTIONS: dict[str, type[Action]] = {
     "x.start": Start,
     "x.stop": Stop,
     "x.look": Look,
+    "x.run": Run,
 }
 
 
