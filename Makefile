@@ -1,6 +1,6 @@
 # make demo    run the main job on the embedded default and show the MTTR report
 # make test    install what the tests need, and pass them all
-# make docker-engine   see that a Docker engine answers; one that it had to start ends with Ctrl-C
+# make docker-engine   start a Docker engine, when none answers; tools/docker_engine.sh stop ends it
 # make check   ruff, mypy --strict and the fast tests
 
 PYTHON ?= python3
@@ -20,10 +20,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/breakfix run --report report scenarios/demo.yaml
 
 test: $(VENV)/.installed
-	@tools/docker_engine.sh $(BIN)/python -m pytest --durations=15
+	@tools/docker_engine.sh with $(BIN)/python -m pytest --durations=15
 
 docker-engine:
-	@tools/docker_engine.sh sh -c 'echo "A Docker engine answers. Ctrl-C ends this."; exec sleep infinity'
+	@tools/docker_engine.sh start
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check .
