@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Any, Final, Literal, cast
 
+from msgspec import structs
+
 from breakfix.engine.action import ExecOp, Outcome
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.events import Endpoint
@@ -137,7 +139,10 @@ class _Running:
         """Creating runs nothing yet: its failure is never unknown."""
         call = Call(method="POST", path=f"/containers/{self._target.object_id}/exec", body=body)
         made = send(self._endpoint, call, self._deadline_s, self._stop)
-        return gone_if_missing(self._endpoint, made, self._target)
+        if made.ok:
+            return made
+        # The status of the answer is no exit code.
+        return structs.replace(gone_if_missing(self._endpoint, made, self._target), code=None)
 
     def _begin(self, wire: Wire) -> Outcome | None:
         """Start it; what the engine answered where it did not."""
