@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from breakfix import __version__
 from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
@@ -16,6 +17,7 @@ from breakfix.engine.errors import UsageError
 if TYPE_CHECKING:
     from breakfix.engine.model import RunPlan
     from breakfix.engine.plan import WorldTargets
+    from breakfix.engine.run.session import RunRequest
 
 EXAMPLES = """\b
 Examples:
@@ -31,7 +33,14 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=click.Path(path_type=Path))
 @scenario_options
-@click.option("--dry-run", is_flag=True, help="Show the steps; nothing is touched.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="PLAN",
+    help="Run only if this plan, written by `breakfix plan --out`, still holds.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan; nothing is touched.")
 @click.option("--no-faults", is_flag=True, help="Rehearse: probes only, no fault, no repair.")
 @click.option(
     "--report",
@@ -46,36 +55,25 @@ def command(context: click.Context, /, **options: Any) -> None:
     """Run the scenario in FILE: break, watch, mend, verify, report."""
     dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
     report_dir, yes = options.pop("report_dir"), options.pop("yes")
+    plan_file = options.pop("plan_file")
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
+    from breakfix.engine.cli.plan import shown
 
+    planned = plan.load(plan_file) if plan_file is not None else None
+    if planned is not None:
+        chosen = msgspec.structs.replace(chosen, seed=planned.seed)
     targets = plan.WorldTargets(chosen.scenario)
     actions = catalogue.load(plan.action_names(chosen.scenario))
     preview = plan.make(chosen.scenario, targets, actions, seed=chosen.seed, inputs=chosen.inputs)
     for warning in (*chosen.warnings, *preview.warnings):
         click.echo(f"warning: {warning}", err=True)
     if dry_run:
-        _show(preview)
+        click.echo(shown(preview, "text"))
         return
     _confirm(chosen, yes=yes)
-    _execute(context, chosen, targets, no_faults=no_faults, report_dir=report_dir)
-
-
-def _show(preview: "RunPlan") -> None:
-    from breakfix.engine.describe import describe
-
-    steps = {step.id: step for step in preview.scenario.steps}
-    for unit in preview.units:
-        step = steps[unit.step]
-        click.echo(f"{unit.id}: {step.phase} {step.uses}")
-        if unit.preview is not None:
-            for op in unit.preview.apply:
-                click.echo(f"    does  {describe(op)}")
-            for op in unit.preview.undo:
-                click.echo(f"    undo  {describe(op)}")
-        for remark in unit.unknown:
-            click.echo(f"    note  {remark}")
-    click.echo(f"plan {preview.hash}")
+    request = _request(chosen, planned, no_faults=no_faults)
+    _execute(context, request, targets, report_dir)
 
 
 def _confirm(chosen: Chosen, *, yes: bool) -> None:
@@ -87,23 +85,13 @@ def _confirm(chosen: Chosen, *, yes: bool) -> None:
     click.confirm(f"This run breaks {', '.join(real)}. Go on?", abort=True)
 
 
-def _execute(
-    context: click.Context,
-    chosen: Chosen,
-    targets: "WorldTargets",
-    *,
-    no_faults: bool,
-    report_dir: Path | None,
-) -> None:
-    from breakfix import reports
-    from breakfix.engine.cli.live import LiveView
-    from breakfix.engine.cli.report import show
-    from breakfix.engine.run.session import RunRequest, run
+def _request(chosen: Chosen, planned: "RunPlan | None", *, no_faults: bool) -> "RunRequest":
+    from breakfix.engine.run.session import RunRequest
 
     replay = ["breakfix", "run", str(chosen.file), "--seed", str(chosen.seed)]
     for name, value in chosen.inputs.items():
         replay += ["--input", f"{name}={value}"]
-    request = RunRequest(
+    return RunRequest(
         scenario=chosen.scenario,
         file=str(chosen.file),
         file_sha256=chosen.file_sha256,
@@ -117,7 +105,21 @@ def _execute(
             "python": platform.python_version(),
             "kernel": platform.release(),
         },
+        planned=planned,
     )
+
+
+def _execute(
+    context: click.Context,
+    request: "RunRequest",
+    targets: "WorldTargets",
+    report_dir: Path | None,
+) -> None:
+    from breakfix import reports
+    from breakfix.engine.cli.live import LiveView
+    from breakfix.engine.cli.report import show
+    from breakfix.engine.run.session import run
+
     with LiveView(verbosity=context.obj["verbosity"]) as view:
         done = run(request, targets, [view.on_line])
     if report_dir is not None:

@@ -327,3 +327,15 @@ def test_retries_are_told_with_their_pauses(cli: Cli) -> None:
     attempts = [e for e in cli.events("attempt_ended") if e["unit"] == "hopeless"]
     assert [attempt["outcome"] for attempt in attempts] == ["failed"] * 3
     assert all(attempt["retry_in_s"] > 0 for attempt in attempts[:2])
+
+
+def test_a_run_of_a_plan_file_refuses_what_has_drifted(cli: Cli) -> None:
+    """`--plan` runs what was planned, and ends with 2 before any effect where the file has changed."""
+    path = cli.write(KILLED_AND_STARTED)
+    assert cli.run("plan", path, "--out", "plan.json").returncode == 0
+    done = cli.run("run", path, "--plan", "plan.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cli.write(KILLED_AND_STARTED.replace("consecutive: 2", "consecutive: 3"))
+    drifted = cli.run("run", path, "--plan", "plan.json")
+    assert drifted.returncode == 2, drifted.stdout + drifted.stderr
+    assert cli.events("fault_intended") == []
