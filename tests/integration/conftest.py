@@ -27,7 +27,8 @@ IMAGE = "breakfix-test/busybox:1"
 BARE_IMAGE = "breakfix-test/bare:1"
 BUSYBOX = Path("/bin/busybox")
 CALL_S = 60.0
-BOUND_S = 60.0
+ANONYMOUS_CHARS = 64
+"""How long the names are that the engine gives to volumes."""
 
 
 @pytest.fixture(scope="session")
@@ -138,13 +139,20 @@ def container(engine: Endpoint, docker_image: str) -> Iterator[Container]:
 
     yield start
     for one in made:
-        send(
-            engine,
-            Call(
-                method="DELETE", path=f"/containers/{one}", query={"force": "true", "v": "true"}
-            ),
-            time.monotonic() + CALL_S,
-        )
+        _remove(engine, one)
+
+
+def _remove(engine: Endpoint, container: str) -> None:
+    """A container, with the volumes that nobody has given a name."""
+    end_s = time.monotonic() + CALL_S
+    found = send(engine, Call(path=f"/containers/{container}/json"), end_s)
+    if not found.ok:
+        return
+    query = {"force": "true", "v": "true"}
+    send(engine, Call(method="DELETE", path=f"/containers/{container}", query=query), end_s)
+    for mount in found.data["Mounts"]:
+        if mount["Type"] == "volume" and len(mount["Name"]) == ANONYMOUS_CHARS:
+            send(engine, Call(method="DELETE", path=f"/volumes/{mount['Name']}"), end_s)
 
 
 @pytest.fixture
