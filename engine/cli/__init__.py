@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -11,6 +11,7 @@ from breakfix import __version__
 from breakfix.engine.errors import BreakfixError
 
 COMMANDS: Final = {
+    "completion": "Write the completion script of a shell.",
     "doctor": "Tell what this machine can and cannot do, each with its fix.",
     "plan": "Show what a scenario would do; nothing is touched.",
     "recover": "End every fault that a dead run left open.",
@@ -23,9 +24,32 @@ COMMANDS: Final = {
 """Every command and its one line of help; the module of the same name has it as `command`."""
 
 
+class _OutputClosed(Exception):
+    """Nobody reads the output any more. Click would end with 1, which is a verdict here."""
+
+
 class _Lazy(click.Group):
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise _OutputClosed from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _OutputClosed from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(_unknown(args[0]), ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -37,6 +61,13 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS, n=1)
+    return f"there is no command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,24 +85,33 @@ def main() -> NoReturn:
     """The console script: every ending has its exit code, and none is a traceback."""
     debug = "--debug" in sys.argv
     try:
-        cli.main(prog_name="breakfix", standalone_mode=False)
+        code = cli.main(prog_name="breakfix", standalone_mode=False)
+        sys.stdout.flush()
+    except (_OutputClosed, BrokenPipeError):
+        _end(0)
     except BreakfixError as error:
         if debug:
             raise
         click.echo(str(error), err=True)
-        raise SystemExit(error.exit_code) from None
+        _end(error.exit_code)
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
+        _end(2)
     except click.exceptions.Abort:
-        raise SystemExit(4) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise SystemExit(0) from None
+        _end(4)
     except Exception as error:
         if debug:
             raise
-        text = f"unexpected {type(error).__name__}: {error}. Run again with --debug to see where."
-        click.echo(text, err=True)
-        raise SystemExit(5) from None
-    raise SystemExit(0)
+        text = f"unexpected {type(error).__name__}: {error}."
+        click.echo(f"{text} Run `breakfix --debug COMMAND ...` to see where.", err=True)
+        _end(5)
+    _end(code if isinstance(code, int) else 0)
+
+
+def _end(code: object) -> NoReturn:
+    """End with a code, even where nobody reads the rest of the output any more."""
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(code) from None
