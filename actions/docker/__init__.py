@@ -70,12 +70,12 @@ def command(
     )
 
 
-def start(target: Identity) -> DockerOp:
+def start_op(target: Identity) -> DockerOp:
     """Start it; harmless where it runs."""
     return command(target, "start", ok_status=(204, NOT_MODIFIED), timeout_s=60.0)
 
 
-def stop(target: Identity, grace: str = "10s") -> DockerOp:
+def stop_op(target: Identity, grace: str = "10s") -> DockerOp:
     """Stop it: SIGTERM (or the image's own signal), a grace, SIGKILL; harmless where it is stopped."""
     grace_s = ceil(seconds(grace))
     return command(

@@ -11,7 +11,7 @@ from breakfix.actions.docker import (
     require_kept,
     require_running,
     runs,
-    start,
+    start_op,
 )
 from breakfix.engine.action import DockerFacts, Fault, Kind, Op, Plan, SignalOp
 from breakfix.engine.errors import PreconditionError
@@ -61,7 +61,7 @@ class Kill(Fault, frozen=True, kw_only=True):
         return Plan(
             apply=(op,),
             effect=(has_ended(facts),),
-            undo=(start(target),),
+            undo=(start_op(target),),
             gone=(runs(target),),
             mechanism=self.via,
             rebinds=True,

@@ -12,8 +12,8 @@ from breakfix.actions.docker import (
     endpoint_config,
     network_op,
     require_kept,
-    start,
-    stop,
+    start_op,
+    stop_op,
 )
 from breakfix.engine.action import DockerFacts, DockerOp, Identity, Kind, Plan, Repair
 from breakfix.engine.values import Duration
@@ -76,7 +76,7 @@ class Recreate(Repair, frozen=True, kw_only=True):
                     )
                     for name, settings in others.items()
                 ),
-                stop(old, self.grace),
+                stop_op(old, self.grace),
                 _of_new(old, "POST", f"{new}/start", ok=(204, NOT_MODIFIED)),
                 _remove(old),
                 _rename(old, new, ok=(204,)),
@@ -87,7 +87,7 @@ class Recreate(Repair, frozen=True, kw_only=True):
             ),
             undo=(
                 remove_new,
-                *((start(old),) if facts.inspect["State"]["Running"] else ()),
+                *((start_op(old),) if facts.inspect["State"]["Running"] else ()),
                 _rename(old, new, ok=(204, _NOT_FOUND, _CONFLICT)),
             ),
             rebinds=True,

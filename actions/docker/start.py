@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from breakfix.actions.docker import runs, start, status, stop
+from breakfix.actions.docker import runs, start_op, status, stop_op
 from breakfix.engine.action import DockerFacts, Kind, Plan, Repair
 from breakfix.engine.errors import PreconditionError
 
@@ -20,5 +20,5 @@ class Start(Repair, frozen=True, kw_only=True):
             fix = "unpause it, with docker.unpause" if now == "paused" else "use docker.restart"
             raise PreconditionError("D111", f"container {target.name} is {now} already", fix=fix)
         return Plan(
-            apply=(start(target),), effect=(runs(target),), undo=(stop(target),), rebinds=True
+            apply=(start_op(target),), effect=(runs(target),), undo=(stop_op(target),), rebinds=True
         )

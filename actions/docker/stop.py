@@ -9,9 +9,9 @@ from breakfix.actions.docker import (
     require_kept,
     require_running,
     runs,
-    start,
+    start_op,
+    stop_op,
 )
-from breakfix.actions.docker import stop as stop_op
 from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
 from breakfix.engine.values import Duration
 
@@ -41,7 +41,7 @@ class Stop(Fault, frozen=True, kw_only=True):
         return Plan(
             apply=(stop_op(target, self.grace),),
             effect=(has_ended(facts),),
-            undo=(start(target),),
+            undo=(start_op(target),),
             gone=(runs(target),),
             rebinds=True,
         )
