@@ -27,7 +27,9 @@ _LOOK_EVERY_S_MAX: Final = 0.1
 _ROUNDS_MAX: Final = 100
 """A process that goes on forking is chased so often; each round ends all that it finds."""
 
-_UNTIL_NONE_IS_NEW: Final = frozenset({signal.SIGSTOP, signal.SIGKILL})
+_UNTIL_NONE_IS_NEW: Final = frozenset(
+    {signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+)
 
 
 class Marked:
@@ -56,8 +58,8 @@ class Marked:
     def send(self, mark: str, number: signal.Signals) -> list[int]:
         """A signal to all processes of a mark; the pids that got it.
 
-        SIGSTOP and SIGKILL until a look finds none that has not got it: a process that was seen may
-        have forked before the signal reached it. Raises PermissionError.
+        What stops or ends goes out until a look finds none that has not got it: a process that was
+        seen may have forked before the signal reached it. Raises PermissionError.
         """
         reached: set[str] = set()
         for _ in range(_ROUNDS_MAX):
