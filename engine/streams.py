@@ -215,4 +215,7 @@ def _client(endpoint: Endpoint) -> Any:
         url = "https://" + url.removeprefix("tcp://")
         cert = (endpoint.tls_cert, endpoint.tls_key) if endpoint.tls_cert else None
         tls = TLSConfig(ca_cert=endpoint.tls_ca, client_cert=cert, verify=True)
-    return docker.APIClient(base_url=url, version=endpoint.api, timeout=_ANSWER_S, tls=tls)
+    client = docker.APIClient(base_url=url, version=endpoint.api, timeout=_ANSWER_S, tls=tls)
+    # Else a proxy or a CA bundle of the environment would count for more than the endpoint.
+    client.trust_env = False
+    return client

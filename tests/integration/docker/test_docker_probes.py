@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -181,10 +182,15 @@ def test_logs_are_followed_into_the_next_life(
     assert take(Logs(pattern="old"), target).holds is False
     for life in (1, 2):
         feed(docker_engine, target)
-        wait_for(lambda life=life: take(ready, target).result.get("count") == life, f"life {life}")
+        wait_for(partial(seen_times, take, ready, target, life), f"life {life}")
         docker_engine.call("POST", f"/containers/{target.object_id}/restart", t="0")
     assert take(ready, target).detail.startswith(f"{target.name}: ready")
     wait_for(lambda: take(Logs(pattern="old line"), target).holds, "the next life tells")
+
+
+def seen_times(take: Sample, probe: Probe, target: Identity, count: int) -> bool:
+    """Whether it was seen so often."""
+    return bool(take(probe, target).result.get("count") == count)
 
 
 def logs_of(docker_engine: Docker, target: Identity) -> str:
@@ -269,10 +275,10 @@ def test_streams_end_at_once(
 ) -> None:
     """However quiet they are: each kind of thread ends when it is told to."""
     target = container()
+    kinds: tuple[Literal["events", "logs", "stats"], ...] = ("events", "logs", "stats")
     sources = [
-        Source(kind=kind, endpoint=target.endpoint, object_id=target.object_id)
-        for kind in ("events", "logs", "stats")
-    ]  # type: ignore[misc]
+        Source(kind=kind, endpoint=target.endpoint, object_id=target.object_id) for kind in kinds
+    ]
     for source in sources:
         streams.open(source)
         streams.open(source)
