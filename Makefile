@@ -1,34 +1,49 @@
-# make demo    run the main job on the embedded default and show the MTTR report
-# make test    install what the tests need, and pass them all
-# make docker-engine   start a Docker engine, when none answers; tools/docker_engine.sh stop ends it
-# make check   ruff, mypy --strict and the fast tests
+# make demo            run the main job on this machine (no Docker needed) and show the MTTR report
+# make test            install what the tests need, start a Docker engine if none answers, run all tests
+# make check           ruff, import rules, mypy --strict and the fast tests
+# make bench           measure, side by side with a peer; writes docs/benchmarks.md
+# make docker-engine   start a Docker engine if none answers; tools/docker_engine.sh stop ends it
+# make clean           remove what these made
+#
+# PYTHON=python3.12 make ... takes another interpreter (3.11 or newer).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test check docker-engine clean
+.PHONY: demo test check bench docker-engine clean
+.DELETE_ON_ERROR:
 
-$(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "breakfix needs Python 3.11 or newer; set PYTHON=..."; exit 2; }
-	@$(PYTHON) -m venv $(VENV) || { apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv $(VENV); }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . \
-		hypothesis import-linter mypy pytest ruff types-docker types-jsonschema types-networkx
+$(VENV)/.runs: pyproject.toml constraints.txt tools/make_venv.sh
+	@tools/make_venv.sh "$(PYTHON)" $(VENV)
+	@echo "Installing breakfix into $(VENV)"
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
-demo: $(VENV)/.installed
-	@$(BIN)/breakfix run --report report scenarios/demo.yaml
+$(VENV)/.develops: $(VENV)/.runs
+	@echo "Installing the tools of development into $(VENV)"
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' > $(VENV)/dev.txt
+	@$(PIP_INSTALL) --requirement $(VENV)/dev.txt
+	@touch $@
 
-test: $(VENV)/.installed
+demo: $(VENV)/.runs
+	@tools/with_home.sh $(BIN)/breakfix run --report report scenarios/demo.yaml
+
+test: $(VENV)/.develops
 	@tools/docker_engine.sh with $(BIN)/python -m pytest --durations=15
+
+check: $(VENV)/.develops
+	$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit
+
+bench: $(VENV)/.runs
+	@$(BIN)/python benchmarks/run.py
 
 docker-engine:
 	@tools/docker_engine.sh start
 
-check: $(VENV)/.installed
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/unit
-
 clean:
-	rm -rf $(VENV) report .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) report .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
