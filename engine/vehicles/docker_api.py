@@ -235,6 +235,8 @@ def _read(answer: http.client.HTTPResponse, bytes_max: int) -> bytes:
     while len(kept) < bytes_max:
         piece = answer.read(min(bytes_max - len(kept), TEXT_BYTES_MAX))
         if not piece:
+            if answer.length:
+                raise http.client.IncompleteRead(bytes(kept), answer.length)
             break
         kept += piece
     return bytes(kept)
