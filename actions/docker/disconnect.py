@@ -74,7 +74,13 @@ class Disconnect(Fault, frozen=True, kw_only=True):
         networks = facts.inspect["NetworkSettings"]["Networks"] or {}
         if self.network in networks:
             return self.network, networks[self.network]
-        listed = ", ".join(sorted(networks)) or "no network"
+        if not networks:
+            raise PreconditionError(
+                "D109",
+                f"container {name} is connected to no network",
+                fix="connect it to one first",
+            )
+        listed = ", ".join(sorted(networks))
         if self.network:
             raise PreconditionError(
                 "D109",

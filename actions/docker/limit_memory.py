@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 from msgspec import Meta
 
 from breakfix.actions.docker import check, one_stats, require_running, see, update
-from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import UNKNOWN_PATTERN, DockerFacts, Fault, Kind, Plan
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.values import Size, size_bytes
 
@@ -91,8 +91,19 @@ class LimitMemory(Fault, frozen=True, kw_only=True):
                 f"container {name} has {_mib(reserved)} reserved, more than {self.memory}",
                 fix="choose a limit above its reservation",
             )
+        if "oom" in facts.allow:
+            return
         usage = facts.memory_usage_bytes
-        if usage is not None and usage > limit_bytes and "oom" not in facts.allow:
+        if usage is None:
+            # In a preview that is as it should be.
+            if UNKNOWN_PATTERN.search(facts.identity.incarnation):
+                return
+            raise PreconditionError(
+                "D107",
+                f"what container {name} uses cannot be read: it might be killed",
+                fix="try again, or say allow: [oom]",
+            )
+        if usage > limit_bytes:
             raise PreconditionError(
                 "D107",
                 f"container {name} uses {_mib(usage)}, more than {self.memory}: it would be killed",
