@@ -7,14 +7,14 @@ the gone checks: what is over already is never undone again.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
 from breakfix.engine.action import Op, Outcome
-from breakfix.engine.checks import wait_for
+from breakfix.engine.checks import judge, wait_for
 from breakfix.engine.describe import describe
 from breakfix.engine.errors import BreakfixError, JournalError
 from breakfix.engine.events import (
@@ -36,6 +36,7 @@ from breakfix.engine.events import (
     UndoTried,
 )
 from breakfix.engine.targets import process
+from breakfix.engine.vehicles import docker_api
 
 UNDO_ATTEMPTS: Final = 3
 UNDO_PAUSE_S: Final = 0.3
@@ -140,16 +141,40 @@ def _without_effect(
     return Injected(active=False, fault=fault, error=error, ours=ours, again=again)
 
 
-def is_gone(fault: OpenFault, vehicles: Vehicle, clock: Callable[[], float]) -> tuple[bool, str]:
-    """One reading of its gone checks, and what was seen. A fault without any is never seen gone."""
+class Seen(Struct, frozen=True, kw_only=True):
+    """One reading of the gone checks of a fault: whether all hold, what was seen, and whether the
+    target leads another life than the one that the fault was meant for."""
+
+    gone: bool
+    detail: str
+    reborn: bool
+
+
+def look(fault: OpenFault, vehicles: Vehicle) -> Seen:
+    """Read the gone checks once. A fault without any is never seen gone."""
     seen: list[str] = []
+    gone, reborn = bool(fault.intent.plan.gone), False
     for check in fault.intent.plan.gone:
-        once = structs.replace(check, within_s=0.0, streak=1)
-        result = wait_for(once, vehicles, clock)
-        seen.append(f"{check.asked or check.pick}: {result.value}")
-        if not result.holds:
-            return False, "; ".join(seen)
-    return bool(fault.intent.plan.gone), "; ".join(seen)
+        outcome = vehicles.run(check.op)
+        judgement = judge(check, outcome)
+        seen.append(f"{check.asked or check.pick}: {judgement.value}")
+        reborn = reborn or _is_reborn(check.op, outcome)
+        gone = gone and judgement.holds
+    return Seen(gone=gone, detail="; ".join(seen), reborn=reborn)
+
+
+def _is_reborn(op: Op, outcome: Outcome) -> bool:
+    target = op.target
+    if target is None or target.kind != "docker" or not outcome.ok:
+        return False
+    now = docker_api.incarnation(outcome.data)
+    return bool(now and target.incarnation) and now != target.incarnation
+
+
+def _cause(seen: Seen, *, repaired: bool) -> EndedBy:
+    if repaired:
+        return "repair"
+    return "restart" if seen.reborn else "self"
 
 
 def end_if_gone(
@@ -157,11 +182,11 @@ def end_if_gone(
 ) -> bool:
     """Record the end of a fault that is over though nobody undid it. True: it is."""
     after_at_s = journal.now_s()
-    gone, detail = is_gone(fault, vehicles, journal.now_s)
-    if gone:
-        cause: EndedBy = "repair" if repaired else "self"
-        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), detail, "engine"))
-    return gone
+    seen = look(fault, vehicles)
+    if seen.gone:
+        cause = _cause(seen, repaired=repaired)
+        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), seen.detail, "engine"))
+    return seen.gone
 
 
 def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> bool:
@@ -172,10 +197,10 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
     name = fault.intent.fault
     _note(journal, FaultEnding(fault=name, why=why, by=by))
     after_at_s = journal.now_s()
-    gone, detail = is_gone(fault, vehicles, journal.now_s)
-    if gone:
-        cause: EndedBy = "repair" if fault.repaired_at_s is not None else "self"
-        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), detail, by))
+    seen = look(fault, vehicles)
+    if seen.gone:
+        cause = _cause(seen, repaired=fault.repaired_at_s is not None)
+        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), seen.detail, by))
         return True
     for attempt in range(1, UNDO_ATTEMPTS + 1):
         started_at_s = journal.now_s()

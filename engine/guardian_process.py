@@ -5,12 +5,14 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
 from breakfix.engine.errors import EngineError
 from breakfix.engine.home import JOURNAL
 
+BEAT_EVERY_S: Final = 1.0
 READY_WITHIN_S: Final = 30.0
 DISMISS_WITHIN_S: Final = 10.0
 
@@ -20,6 +22,7 @@ class GuardianProcess:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._dismissed = threading.Event()
 
     @classmethod
     def start(cls, run_dir: Path) -> "GuardianProcess":
@@ -44,22 +47,26 @@ class GuardianProcess:
                 "the guardian did not start, so nothing is injected.",
                 hint=f"See {run_dir / 'guardian.log'}.",
             )
+        threading.Thread(target=guardian._beat, name="heartbeat", daemon=True).start()
         return guardian
 
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
 
-    def beat(self) -> None:
-        """Tell it that the engine is alive."""
+    def _beat(self) -> None:
+        """Tell it that the engine is alive: a thread of its own, which stops only with the process."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            os.write(self._process.stdin.fileno(), b".")
+        while not self._dismissed.is_set():
+            with contextlib.suppress(OSError):
+                os.write(self._process.stdin.fileno(), b".")
+            self._dismissed.wait(BEAT_EVERY_S)
+        self._process.stdin.close()
 
     def dismiss(self) -> None:
         """The journal is closed: wait, with a bound, until the guardian has seen that and ended."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        assert self._process.stdout is not None
+        self._dismissed.set()
         self._process.stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(DISMISS_WITHIN_S)

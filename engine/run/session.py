@@ -32,7 +32,7 @@ from breakfix.engine.vehicles.children import become_subreaper
 from breakfix.engine.vehicles.dispatch import Vehicles
 from breakfix.engine.verdict import judge
 
-BEAT_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -92,18 +92,16 @@ class _Session:
         guardian = await anyio.to_thread.run_sync(GuardianProcess.start, self._folder)
         become_subreaper()
         world = self._world()
-        try:
-            if any(name.startswith("http.") for name in self._actions):
-                await world.session.open()
-            with self._stopper.on_signals():
+        with self._stopper.on_signals():
+            try:
                 await self._until_stopped(world, guardian)
                 with anyio.CancelScope(shield=True):
                     await wind_up(world, self._scenario, self._context)
-        finally:
-            world.streams.close()
-            await world.session.close()
-            world.vehicles.close()
-        return await anyio.to_thread.run_sync(self._end, guardian)
+            finally:
+                world.streams.close()
+                await world.session.close()
+                world.vehicles.close()
+            return await anyio.to_thread.run_sync(self._end, guardian)
 
     def _started(self) -> RunStarted:
         request = self._request
@@ -138,7 +136,7 @@ class _Session:
         """The part of a run that can be stopped. Errors are journaled, never raised."""
         try:
             async with anyio.create_task_group() as group:
-                self._stopper.scope = group.cancel_scope
+                self._stopper.begin(group.cancel_scope)
                 group.start_soon(self._watch, guardian)
                 group.start_soon(self._deadline)
                 await self._stages(world)
@@ -161,8 +159,7 @@ class _Session:
         while True:
             if not guardian.alive():
                 self._stopper.stop("the guardian is gone", "guardian")
-            guardian.beat()
-            await anyio.sleep(BEAT_EVERY_S)
+            await anyio.sleep(LOOK_EVERY_S)
 
     async def _deadline(self) -> None:
         deadline = self._scenario.limits.deadline
@@ -170,6 +167,9 @@ class _Session:
         self._stopper.stop(f"the deadline of {deadline} is over", "deadline")
 
     async def _stages(self, world: World) -> None:
+        if any(name.startswith("http.") for name in self._actions):
+            # Its imports take a while, which must not fall into the first sample.
+            await world.session.open()
         await run_setup(world, self._scenario)
         await start_processes(world, self._targets)
         plan = await anyio.to_thread.run_sync(self._plan)

@@ -21,8 +21,14 @@ class Stopper:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self.scope: anyio.CancelScope | None = None
+        self._scope: anyio.CancelScope | None = None
         self.requested = False
+
+    def begin(self, scope: anyio.CancelScope) -> None:
+        """From now on this is what a request cancels; at once, where there was one already."""
+        self._scope = scope
+        if self.requested:
+            scope.cancel()
 
     def stop(self, why: str, source: Cause) -> None:
         """Ask for the end of the run; from the second time on only noted."""
@@ -30,8 +36,8 @@ class Stopper:
         # A full disk must not keep the run from stopping.
         with contextlib.suppress(JournalError):
             self._journal.append(CancelRequested(why=why, source=source))
-        if first and self.scope is not None:
-            self.scope.cancel()
+        if first and self._scope is not None:
+            self._scope.cancel()
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
