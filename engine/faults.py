@@ -58,12 +58,13 @@ class Vehicle(Protocol):
 
 
 class OpenFault(Struct, frozen=True, kw_only=True):
-    """A fault that was intended and not yet seen gone. `repaired_at_s` is when a repair on its target
-    last succeeded since."""
+    """A fault that was intended and not yet seen gone. `open_at_s` is the last instant at which it was
+    surely there, `repaired_at_s` when a repair on its target last succeeded since."""
 
     intent: FaultIntended
     started_at_s: float | None = None
     active: bool = False
+    open_at_s: float | None = None
     repaired_at_s: float | None = None
 
 
@@ -179,14 +180,22 @@ def _cause(seen: Seen, *, repaired: bool) -> EndedBy:
 
 def end_if_gone(
     fault: OpenFault, journal: Writer, vehicles: Vehicle, *, repaired: bool = False
-) -> bool:
-    """Record the end of a fault that is over though nobody undid it. True: it is."""
-    after_at_s = journal.now_s()
+) -> OpenFault | None:
+    """Record the end of a fault that is over though nobody undid it: None then, else what is open."""
+    asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
-    if seen.gone:
-        cause = _cause(seen, repaired=repaired)
-        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), seen.detail, "engine"))
-    return seen.gone
+    if not seen.gone:
+        return structs.replace(fault, open_at_s=asked_at_s)
+    cause = _cause(seen, repaired=repaired)
+    between = (_open_until(fault, asked_at_s), journal.now_s())
+    _note(journal, _ended(fault, cause, between, seen.detail, "engine"))
+    return None
+
+
+def _open_until(fault: OpenFault, now_s: float) -> float:
+    """Since when it may be over."""
+    known = [at_s for at_s in (fault.started_at_s, fault.open_at_s) if at_s is not None]
+    return max(known, default=now_s)
 
 
 def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> bool:
@@ -196,11 +205,12 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
     """
     name = fault.intent.fault
     _note(journal, FaultEnding(fault=name, why=why, by=by))
-    after_at_s = journal.now_s()
+    asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
     if seen.gone:
         cause = _cause(seen, repaired=fault.repaired_at_s is not None)
-        _note(journal, _ended(fault, cause, (after_at_s, journal.now_s()), seen.detail, by))
+        between = (_open_until(fault, asked_at_s), journal.now_s())
+        _note(journal, _ended(fault, cause, between, seen.detail, by))
         return True
     for attempt in range(1, UNDO_ATTEMPTS + 1):
         started_at_s = journal.now_s()
@@ -218,11 +228,11 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
             ),
         )
         if lost:
-            _note(journal, _ended(fault, "restart", (started_at_s, journal.now_s()), error, by))
+            _note(journal, _ended(fault, "restart", (asked_at_s, journal.now_s()), error, by))
             return True
         detail, over = _wait_gone(fault, journal, vehicles)
         if over:
-            _note(journal, _ended(fault, "engine", (started_at_s, journal.now_s()), detail, by))
+            _note(journal, _ended(fault, "engine", (asked_at_s, journal.now_s()), detail, by))
             return True
         time.sleep(UNDO_PAUSE_S * attempt)
     manual = "; ".join(describe(op) for op in fault.intent.plan.undo)

@@ -195,7 +195,7 @@ class Injector:
             self._executor.work()
         if holding.gone:
             return True
-        return await self._end(fault, why)
+        return await self._end(holding.fault, why)
 
     async def _wait_for_end(self, step: Step, holding: _Holding) -> str:
         reasons: list[str] = []
@@ -231,9 +231,11 @@ class Injector:
         context = self._context
 
         def look(stop: threading.Event) -> None:
-            holding.gone = end_if_gone(
+            still = end_if_gone(
                 holding.fault, context.journal, context.vehicles, repaired=holding.repaired
             )
+            holding.gone = still is None
+            holding.fault = still or holding.fault
 
         while True:
             open_count = sum(len(items) for items in self._holding.values())
