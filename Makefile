@@ -40,7 +40,7 @@ check: $(VENV)/.develops
 	$(BIN)/python -m pytest -q tests/unit
 
 bench: $(VENV)/.runs
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python -m benchmarks.run
 
 docker-engine:
 	@tools/docker_engine.sh start

@@ -1,0 +1,248 @@
+"""Measures breakfix, side by side with Chaos Toolkit where that does the same work, and writes
+docs/benchmarks.md. ``python -m benchmarks.run --quick`` takes fewer rounds and writes nothing."""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks import inputs
+from benchmarks.journaled import lateness_s, newest_journal, widths_s
+from benchmarks.measured import Command, Cost, cost, interleaved
+from benchmarks.table import MIB, Part, Row, compared, document
+
+ROOT = Path(__file__).resolve().parents[1]
+BREAKFIX = [str(Path(sys.executable).with_name("breakfix"))]
+PEER = "chaostoolkit"
+GROWTH_MAX = 2.2
+NO_EVIDENCE = 3
+"""How a run of waits alone ends: nothing was verified."""
+
+
+class Bench:
+    """One run of the benchmark in a folder of its own."""
+
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        self.folder = folder
+        self.quick = quick
+        self.rounds = 3 if quick else 11
+        self.home = folder / "home"
+        self.chaos = str(folder / "peer" / "bin" / "chaos")
+
+    def ours(self, *argv: str, ok_exit: int = 0) -> Command:
+        """A call of breakfix."""
+        environ = {"BREAKFIX_HOME": str(self.home)}
+        return Command([*BREAKFIX, *argv], ok_exit=ok_exit, environ=environ, folder=self.folder)
+
+    def peer(self, *argv: str) -> Command:
+        """A call of Chaos Toolkit."""
+        return Command([self.chaos, *argv], folder=self.folder)
+
+    def install_peer(self) -> str:
+        """Chaos Toolkit in an environment of its own; its version."""
+        environment = self.folder / "peer"
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "-qq", PEER], check=True)
+        frozen = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True)
+        return ", ".join(line for line in frozen.stdout.split() if line.startswith(PEER))
+
+    def start(self) -> Part:
+        """Start-up and validation."""
+        scenario, experiment = inputs.mixed(self.folder), inputs.experiment(self.folder, 20)
+        taken = interleaved(
+            {
+                "help": self.ours("--help"),
+                "peer help": self.peer("--help"),
+                "validate": self.ours("validate", str(scenario)),
+                "peer validate": self.peer("validate", str(experiment)),
+            },
+            self.rounds,
+        )
+        part = Part("Start", f"Medians of {self.rounds} rounds.")
+        part.rows = [
+            compared("`--help`", taken["help"].wall_s, taken["peer help"].wall_s, 1 / 3, "a third"),
+            compared(
+                "`validate`, 20 steps",
+                taken["validate"].wall_s, taken["peer validate"].wall_s, 1 / 2, "half",
+            ),
+        ]  # fmt: skip
+        return part
+
+    def overhead(self) -> Part:
+        """Steps that do nothing: the time of a run of many, less that of a run of one."""
+        steps = 1000 if self.quick else 5000
+        rounds = 2 if self.quick else 5
+        one, many = inputs.waits(self.folder, 1), inputs.waits(self.folder, steps)
+        peer_one, peer_many = (inputs.experiment(self.folder, count) for count in (1, steps))
+        taken = interleaved(
+            {
+                "one": self.ours("run", str(one), ok_exit=NO_EVIDENCE),
+                "many": self.ours("run", str(many), ok_exit=NO_EVIDENCE),
+                "peer one": self.peer("run", str(peer_one)),
+                "peer many": self.peer("run", str(peer_many)),
+            },
+            rounds,
+        )
+        ours_s = taken["many"].wall_s - taken["one"].wall_s
+        peer_s = taken["peer many"].wall_s - taken["peer one"].wall_s
+        how = (
+            f"{steps} steps `wait: 0s` in {inputs.CHAINS} chains side by side, journal on disk and "
+            f"final report included, against {steps} activities that do nothing, one after another. "
+            f"Medians of {rounds} rounds; the first row is less the time of a run of one step."
+        )
+        part = Part("Overhead of the engine", how)
+        part.rows = [
+            compared(f"{steps} steps", ours_s, peer_s, 1 / 5, "a fifth"),
+            compared("the same, whole processes", taken["many"].wall_s, taken["peer many"].wall_s, 1 / 5, "a fifth"),
+            Row(
+                "memory",
+                f"{taken['many'].memory_bytes / MIB:.0f} MiB",
+                f"{taken['peer many'].memory_bytes / MIB:.0f} MiB",
+                f"{taken['many'].memory_bytes / taken['peer many'].memory_bytes:.2f}",
+            ),
+        ]  # fmt: skip
+        return part
+
+    def graph(self) -> Part:
+        """Large graphs: whether time and memory stay linear in the units."""
+        sizes = (1000, 2000) if self.quick else (2500, 5000, 10000)
+        rounds = 1 if self.quick else 3
+        part = Part(
+            "Large graphs",
+            "Linear means that doubling the units at most doubles what is above a graph of one unit, "
+            f"with a tenth for the spread of the measurement. Medians of {rounds} rounds.",
+        )
+        for verb, ok_exit in (("validate", 0), ("plan", 0), ("run", NO_EVIDENCE)):
+            commands = {
+                str(size): self.ours(verb, str(inputs.waits(self.folder, size)), ok_exit=ok_exit)
+                for size in (1, *sizes)
+            }
+            taken = interleaved(commands, rounds)
+            part.rows += list(_growth(verb, sizes, taken))
+        return part
+
+    def jitter(self) -> Part:
+        """When an injection starts, against when it was due."""
+        times = 50 if self.quick else 400
+        cost(self.ours("run", str(inputs.pauses(self.folder, times))))
+        late_ms = sorted(late * 1000 for late in lateness_s(newest_journal(self.home)))
+        deviation_ms = statistics.stdev(late_ms)
+        p99_ms = late_ms[min(len(late_ms) - 1, int(len(late_ms) * 0.99))]
+        how = (
+            f"{times} pauses of one process, each due 30 ms after the one before has ended. Late is the "
+            "instant that the command was issued less the instant that it was due: the plan with fresh "
+            "facts and the intent on disk (fsync) come in between."
+        )
+        part = Part("When an injection starts, against when it was due", how)
+        part.rows = [
+            Row("standard deviation", f"{deviation_ms:.2f} ms", goal="under 2 ms", met=deviation_ms < 2),
+            Row("99th percentile", f"{p99_ms:.2f} ms", goal="under 10 ms", met=p99_ms < 10),
+            Row("median", f"{statistics.median(late_ms):.2f} ms"),
+            Row("longest", f"{late_ms[-1]:.2f} ms"),
+        ]
+        return part
+
+    def widths(self) -> Part:
+        """How wide the intervals are that reports give."""
+        part = Part(
+            "Widths of the reported intervals",
+            "Upper less lower bound of each time in the record. The demo's probe is sampled every "
+            "200 ms, the container's every 100 ms.",
+        )
+        runs = {"demo": ["run", str(ROOT / "scenarios" / "demo.yaml")]}
+        answers = subprocess.run(["docker", "version"], capture_output=True, check=False)
+        if answers.returncode == 0 and self._image():
+            path = ROOT / "scenarios" / "container_kill.yaml"
+            runs["container_kill"] = ["run", "--yes", "--input", f"image={IMAGE}", str(path)]
+        for name, argv in runs.items():
+            taken: dict[str, list[float]] = {}
+            for _ in range(1 if self.quick else 5):
+                done = cost(self.ours(*argv))
+                environ = {**os.environ, "BREAKFIX_HOME": str(self.home)}
+                for metric, width in widths_s(BREAKFIX, environ, newest_journal(self.home)).items():
+                    taken.setdefault(metric, []).append(width * 1000)
+            part.rows += [
+                Row(f"{name}, {metric[:-2].replace('_', ' ')}", f"{statistics.median(found):.0f} ms")
+                for metric, found in taken.items()
+            ]
+            part.rows.append(Row(f"{name}, memory", f"{done.memory_bytes / MIB:.0f} MiB"))
+        return part
+
+    def _image(self) -> bool:
+        """An image of one static busybox, where this machine has one."""
+        busybox = Path("/bin/busybox")
+        if not busybox.exists():
+            return False
+        tree = self.folder / "image"
+        (tree / "bin").mkdir(parents=True)
+        (tree / "bin" / "busybox").write_bytes(busybox.read_bytes())
+        (tree / "bin" / "busybox").chmod(0o755)
+        for applet in ("sh", "sleep"):
+            (tree / "bin" / applet).symlink_to("busybox")
+        packed = subprocess.run(["tar", "-C", tree, "-c", "."], capture_output=True, check=True)
+        made = subprocess.run(
+            ["docker", "import", "-", IMAGE], input=packed.stdout, capture_output=True, check=False
+        )
+        return made.returncode == 0
+
+
+IMAGE = "breakfix-bench/busybox:1"
+
+
+def _growth(verb: str, sizes: Sequence[int], taken: Mapping[str, Cost]) -> Iterator[Row]:
+    """A row for each size; from the second on, how much is above one unit, against the size before."""
+    floor = taken["1"]
+    before: tuple[float, float] | None = None
+    for size in sizes:
+        now = taken[str(size)]
+        above = (now.wall_s - floor.wall_s, float(now.memory_bytes - floor.memory_bytes))
+        said = f"{now.wall_s:.2f} s, {now.memory_bytes / MIB:.0f} MiB"
+        if before is None:
+            yield Row(f"`{verb}`, {size} units", said)
+        else:
+            time_ratio, memory_ratio = above[0] / before[0], above[1] / before[1]
+            said += f"; {time_ratio:.2f} and {memory_ratio:.2f} times the one before"
+            met = max(time_ratio, memory_ratio) <= GROWTH_MAX
+            yield Row(f"`{verb}`, {size} units", said, goal="linear", met=met)
+        before = above
+
+
+def main() -> None:
+    """Measure everything and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; only print")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="breakfix-bench-") as folder:
+        bench = Bench(Path(folder), quick=quick)
+        say(f"Installing {PEER} into an environment of its own")
+        versions = bench.install_peer()
+        parts = []
+        for measure in (bench.start, bench.overhead, bench.graph, bench.jitter, bench.widths):
+            say(f"Measuring: {measure.__name__}")
+            parts.append(measure())
+    page = document(parts, f"breakfix {version()}; {versions}.")
+    sys.stdout.write(page)
+    if not quick:
+        (ROOT / "docs" / "benchmarks.md").write_text(page)
+        say("Written to docs/benchmarks.md")
+
+
+def version() -> str:
+    """The version of the package that is measured."""
+    from breakfix import __version__
+
+    return __version__
+
+
+def say(text: str) -> None:
+    """Progress, beside the page."""
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
