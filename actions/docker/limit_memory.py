@@ -20,8 +20,9 @@ class LimitMemory(Fault, frozen=True, kw_only=True):
     """Take memory from a container: it may use no more than so much, and no more swap than so much.
 
     It is changed in the running container (docker update). Where it uses more already, the kernel
-    would kill processes of it at once: that needs `allow: [oom]` on the step. The effect is read from
-    the kernel's own limit. The undo sets what was there before, both limits in one call.
+    kills processes of it at once (control groups v2), or refuses the limit (v1, where it cannot take
+    the memory back): that needs `allow: [oom]` on the step. The effect is read from the kernel's own
+    limit. The undo sets what was there before, both limits in one call.
     """
 
     serves: ClassVar[tuple[Kind, ...]] = ("docker",)
