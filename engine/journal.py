@@ -97,17 +97,24 @@ class Journal:
         return time.monotonic() - self._mono_zero_s
 
     def append(self, event: Event, sync: bool = False) -> Line:
-        """Write one event; with `sync` it is on the disk when this returns. Raises JournalError."""
+        """Write one event; with `sync` it is on the disk when this returns.
+
+        Raises JournalError. When the disk fills up for the first time, the event is written into the
+        room that was set aside, and this raises all the same: the run must end, and what is left of
+        that room is for the undo.
+        """
         with self._lock:
             line = Line(seq=self.seq + 1, at_s=round(self.now_s(), 6), prev=self.head, event=event)
             raw = _encode(line)
-            self._write(raw + b"\n")
+            full = self._write(raw + b"\n")
             if sync:
                 os.fsync(self._fd)
             self.seq = line.seq
             self.head = hashlib.sha256(raw).hexdigest()
         for listener in self.listeners:
             listener(line)
+        if full is not None:
+            raise full
         return line
 
     def close(self) -> None:
@@ -152,25 +159,28 @@ class Journal:
             # Another boot, or another machine: only the wall clock connects the two.
             self._mono_zero_s = time.monotonic() - (time.time() - first.event.wall_s)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> JournalError | None:
+        """Gives the error of a disk that is full from now on, but had room for this."""
         try:
             _write_all(self._fd, data)
         except OSError as error:
+            failed = JournalError(
+                f"{self.path} cannot be written: {error.strerror}.", hint="Make room on its disk."
+            )
             if error.errno != errno.ENOSPC:
-                raise JournalError(f"{self.path} cannot be written: {error.strerror}.") from error
-            self._write_from_reserve(data)
+                raise failed from error
+            self._write_into_reserve(data, failed)
+            return failed
+        return None
 
-    def _write_from_reserve(self, data: bytes) -> None:
-        size = os.fstat(self._fd).st_size
-        whole = self.path.read_bytes()[:size].rfind(b"\n") + 1
+    def _write_into_reserve(self, data: bytes, failed: JournalError) -> None:
+        whole = self.path.read_bytes().rfind(b"\n") + 1
         os.ftruncate(self._fd, whole)
         (self.path.parent / "reserve").unlink(missing_ok=True)
         try:
             _write_all(self._fd, data)
         except OSError as error:
-            raise JournalError(
-                f"{self.path} cannot be written: {error.strerror}.", hint="Make room on its disk."
-            ) from error
+            raise failed from error
 
 
 def read(path: Path) -> list[Line]:

@@ -107,7 +107,9 @@ def test_waiting_ends_when_it_holds_and_bounds_the_instant() -> None:
 def test_a_streak_must_be_unbroken() -> None:
     """One other value, and the count begins anew."""
     script = Script(1, 0, 1, 1)
-    result = wait_for(check("/v", "eq", 1, within_s=100.0, every_s=0.0, streak=2), script, script.clock)
+    result = wait_for(
+        check("/v", "eq", 1, within_s=100.0, every_s=0.0, streak=2), script, script.clock
+    )
     assert (result.holds, script.reads) == (True, 4)
 
 

@@ -108,7 +108,9 @@ def test_there_is_one_writer_at_a_time(tmp_path: Path) -> None:
     )
 
     def other() -> int:
-        return subprocess.run([sys.executable, "-c", code, str(journal.path)], check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-c", code, str(journal.path)], check=False
+        ).returncode
 
     assert other() == 9
     journal.close()
@@ -147,7 +149,8 @@ def test_any_text_can_be_written(text: str) -> None:
 def test_on_a_full_disk_the_reserve_is_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first time that nothing fits, the reserve makes room; the second time is an error."""
+    """The first time that nothing fits, the reserve takes the event, and the writer is told; after
+    that there is room for the undo, until that is full, too."""
     journal = Journal.create(tmp_path / "run", "engine")
     reserve = tmp_path / "run" / "reserve"
     assert reserve.stat().st_size == module.RESERVE_BYTES
@@ -159,9 +162,12 @@ def test_on_a_full_disk_the_reserve_is_given_back(
         real(fd, data)
 
     monkeypatch.setattr(module, "_write_all", full)
-    journal.append(RunErrored(message="x"))
+    with pytest.raises(JournalError, match="No space left"):
+        journal.append(RunErrored(message="x"))
     assert not reserve.exists()
+    journal.append(RunErrored(message="undone"))
     assert verify(journal.path).problems == ()
+    assert len(read(journal.path)) == 3
 
     def fuller(fd: int, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
