@@ -2,13 +2,14 @@
 # A Docker engine for the tests.
 #   docker_engine.sh start        nothing, when one answers; else installs and starts one (as root)
 #   docker_engine.sh stop         ends the one that `start` began, by its recorded pid, and no other
-#   docker_engine.sh with CMD...  start, CMD, stop; ends with the exit code of CMD
+#   docker_engine.sh with CMD...  start, CMD, and stop if it was started here; the exit code is CMD's
 set -euo pipefail
 
 state=${BREAKFIX_TEST_ENGINE:-/tmp/breakfix-test-engine.$(id -u)}
 started_pid=$state/dockerd.pid
 log=$state/dockerd.log
 wait_s=60
+began_here=
 
 answers() {
     timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
@@ -49,6 +50,7 @@ start() {
     [ "$(comm_of "$(cat /var/run/docker.pid 2>/dev/null)")" = dockerd ] || rm -f /var/run/docker.pid
     setsid dockerd >"$log" 2>&1 </dev/null &
     echo $! >"$started_pid"
+    began_here=yes
     local end=$((SECONDS + wait_s))
     until answers; do
         if [ $SECONDS -ge $end ] || ! kill -0 "$(cat "$started_pid")" 2>/dev/null; then
@@ -86,7 +88,7 @@ case ${1:-} in
     stop) stop ;;
     with)
         shift
-        trap stop EXIT
+        trap '[ -z "$began_here" ] || stop' EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM HUP
         start
