@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -30,6 +32,8 @@ class Cost:
 
 def cost(command: Command) -> Cost:
     """Run it once. Raises RuntimeError with its last words where it ends in another way."""
+    # Installed packages have their byte code; so must a checkout, from its second start on.
+    inherited = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     with tempfile.TemporaryFile() as said:
         began_s = time.perf_counter()
         process = subprocess.Popen(
@@ -37,7 +41,7 @@ def cost(command: Command) -> Cost:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env={**os.environ, **(command.environ or {})},
+            env={**inherited, **(command.environ or {})},
             cwd=command.folder,
         )
         _, status, usage = os.wait4(process.pid, 0)
