@@ -39,6 +39,9 @@ class Problem(Struct, frozen=True, kw_only=True, order=True):
     severity: Literal["error", "warning"] = "error"
     path: str = ""
     """JSON pointer to the place in the document."""
+    end_line: int = 0
+    end_column: int = 0
+    """Right behind what is meant; 0 where only its beginning is known."""
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}:{self.column}: {self.message}"

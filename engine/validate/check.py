@@ -10,8 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine import catalogue
-from breakfix.engine.document import Document, read
-from breakfix.engine.document.read import Place
+from breakfix.engine.document import Document, Place, read
 from breakfix.engine.errors import DocumentError, UsageError
 from breakfix.engine.model import (
     Expectation,
@@ -81,7 +80,7 @@ class _Checking:
 
     def problem(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
         """Note one problem at a place of the document."""
-        line, column = self.document.at(place)
+        line, column = self.document.positions[place]
         self.problems.append(
             Problem(
                 file=self.document.file,
