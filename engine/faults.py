@@ -7,13 +7,13 @@ the gone checks: what is over already is never undone again.
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
-from breakfix.engine.action import Op, Outcome
+from breakfix.engine.action import Op, Outcome, Plan
 from breakfix.engine.checks import judge, wait_for
 from breakfix.engine.describe import describe
 from breakfix.engine.errors import BreakfixError, JournalError
@@ -41,6 +41,7 @@ from breakfix.engine.vehicles import docker_api
 UNDO_ATTEMPTS: Final = 3
 UNDO_PAUSE_S: Final = 0.3
 PARALLEL_MAX: Final = 32
+NOT_FOUND: Final = 404
 
 
 class Writer(Protocol):
@@ -84,6 +85,15 @@ class Injected(Struct, frozen=True, kw_only=True):
     error: str = ""
     ours: bool = False
     again: bool = False
+
+
+def why_not_safe(plan: Plan, allow: Collection[str]) -> str:
+    """Why a fault of this plan must not be injected; empty where it may."""
+    if not plan.effect:
+        return "nothing would prove its effect; give it a check"
+    if not (plan.undo and plan.gone) and "irreversible" not in allow:
+        return "it could not be undone and seen gone; give it an undo, or `allow: [irreversible]`"
+    return ""
 
 
 def inject(
@@ -227,8 +237,10 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
                 by=by,
             ),
         )
-        if lost:
-            _note(journal, _ended(fault, "restart", (asked_at_s, journal.now_s()), error, by))
+        if lost is not None:
+            cause = "repair" if fault.repaired_at_s is not None else lost
+            between = (_open_until(fault, asked_at_s), journal.now_s())
+            _note(journal, _ended(fault, cause, between, error, by))
             return True
         detail, over = _wait_gone(fault, journal, vehicles)
         if over:
@@ -240,19 +252,21 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
     return False
 
 
-def _undo(fault: OpenFault, vehicles: Vehicle) -> tuple[str, bool]:
-    """The first error, and whether the incarnation that the undo was meant for is gone."""
+def _undo(fault: OpenFault, vehicles: Vehicle) -> tuple[str, EndedBy | None]:
+    """The first error; and what ended the fault, where what the undo was meant for is not there."""
     error = ""
     for op in fault.intent.plan.undo:
         try:
             outcome = vehicles.run(op)
         except BreakfixError as problem:
-            return str(problem), False
+            return str(problem), None
         if outcome.gone:
-            return outcome.error or "its target is gone", True
+            # What was made again or removed is not there; what lives again was restarted.
+            gone_for: EndedBy = "other" if outcome.code == NOT_FOUND else "restart"
+            return outcome.error or "its target is gone", gone_for
         if not outcome.ok:
             error = error or outcome.error or f"{describe(op)} ended with {outcome.code}"
-    return error, False
+    return error, None
 
 
 def _wait_gone(fault: OpenFault, journal: Writer, vehicles: Vehicle) -> tuple[str, bool]:

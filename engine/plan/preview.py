@@ -19,6 +19,7 @@ from breakfix.engine.action import (
     unknown,
 )
 from breakfix.engine.errors import PlanError, PreconditionError
+from breakfix.engine.faults import why_not_safe
 from breakfix.engine.model import Binding, Step, Unit
 from breakfix.engine.plan.assumed import assumed
 
@@ -63,6 +64,12 @@ class Previews:
         lasting_plan = _first_that_plans(action, possible) or "no state that it could begin in"
         plan, refused = _try(action, self._facts(unit, step), possible)
         names = _unknown_names(plan)
+        if (
+            isinstance(action, Fault)
+            and plan is not None
+            and (why := why_not_safe(plan, step.allow))
+        ):
+            raise PlanError(f"Step {step.id}: {step.uses} is refused: {why}.")
         if plan is None:
             names = ("its commands: they depend on a state that is not there yet",)
         return Preview(plan=plan, unknown=names, refused=refused, lasting_plan=lasting_plan)

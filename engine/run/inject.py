@@ -8,8 +8,9 @@ import anyio
 from msgspec import Struct
 
 from breakfix.engine.action import Fault
+from breakfix.engine.errors import PlanError
 from breakfix.engine.events import AttemptEnded, FaultIntended
-from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject
+from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
 from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.run.arming import detectors_of
@@ -153,6 +154,8 @@ class Injector:
 
         def attempt_it(stop: threading.Event) -> Injected:
             plan = action.plan(context.facts(unit.binding, step.allow))
+            if why := why_not_safe(plan, step.allow):
+                raise PlanError(f"{step.uses} is refused: {why}.")
             intent = FaultIntended(
                 fault=f"{unit.id}#{attempt}",
                 unit=unit.id,

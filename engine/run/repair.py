@@ -124,7 +124,7 @@ async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) ->
 def carry_out(context: RunContext, plan: Plan, stop: threading.Event) -> Performed:
     """Run the ops of a repair and wait for its effect; what was cut off half-way is taken back."""
     started_at_s = context.now_s()
-    error, ours, text = "", False, ""
+    error, ours, text, done = "", False, "", 0
     for op in plan.apply:
         outcome = context.vehicles.run(op, stop=stop)
         text = outcome.text or text
@@ -132,6 +132,7 @@ def carry_out(context: RunContext, plan: Plan, stop: threading.Event) -> Perform
             error, ours = _what_failed(outcome), outcome.unknown or outcome.code is None
             ours = ours and not outcome.gone
             break
+        done += 1
     if not error:
         for check in plan.effect:
             result = wait_for(check, context.vehicles, context.now_s, stop)
@@ -140,6 +141,7 @@ def carry_out(context: RunContext, plan: Plan, stop: threading.Event) -> Perform
                 break
     if error and stop.is_set():
         error = f"stopped before it was over: {error}"
+    if error and (stop.is_set() or 0 < done < len(plan.apply)):
         for op in plan.undo:
             context.vehicles.run(op)
     return Performed(

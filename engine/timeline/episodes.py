@@ -47,7 +47,17 @@ def episodes(evidence: Evidence, faults: Sequence[FaultFacts]) -> Iterator[Episo
 def windows(faults: Sequence[FaultFacts], outages: Sequence[Outage], end_s: float) -> list[Window]:
     """Group faults from the command to the end; an outage that a fault was part of keeps it open
     until the last bad sample, or the first good one."""
-    applied = sorted((f for f in faults if f.applied_at_s is not None), key=_start)
+    worked = {fault.unit for fault in faults if fault.active_at_s is not None}
+    # An attempt without effect before one that had some broke nothing: it is no episode of its own.
+    applied = sorted(
+        (
+            fault
+            for fault in faults
+            if fault.applied_at_s is not None
+            and (fault.active_at_s is not None or fault.unit not in worked)
+        ),
+        key=_start,
+    )
     bad = _merged(outages)
     starts = [start for start, _ in bad]
     groups: list[list[FaultFacts]] = []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from breakfix.engine import journal as module
 from breakfix.engine.errors import JournalError
-from breakfix.engine.events import RunErrored, UnitChanged
+from breakfix.engine.events import Line, RunErrored, UnitChanged
 from breakfix.engine.journal import FIRST_PREV, Journal, read, verify
 
 QUICK = settings(
@@ -140,7 +140,7 @@ def test_threads_may_append_at_the_same_time(tmp_path: Path) -> None:
 def test_any_text_can_be_written(text: str) -> None:
     """Lone surrogates, as they come of invalid UTF-8, are escaped and never lose the event."""
     event = RunErrored(message=text)
-    raw = module._encode(module.Line(seq=1, at_s=0.0, prev=FIRST_PREV, event=event))
+    raw = module._encode(Line(seq=1, at_s=0.0, prev=FIRST_PREV, event=event))
     back = module._decode(raw, 1, Path("x")).event
     assert isinstance(back, RunErrored)
     assert back.message == text.encode("utf-8", "backslashreplace").decode()

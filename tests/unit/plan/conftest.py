@@ -20,6 +20,7 @@ from breakfix.engine.action import (
     Plan,
     Probe,
     ProcessFacts,
+    ProcessOp,
     Repair,
     SignalOp,
 )
@@ -108,6 +109,11 @@ def _finished(facts: DockerFacts) -> Check:
     return Check(op=op, pick="/State/FinishedAt", is_="ne", value=before)
 
 
+def _paused(facts: DockerFacts, *, value: bool) -> Check:
+    op: Op = DockerOp(method="GET", path=f"/containers/{facts.identity.object_id}/json")
+    return Check(op=op, pick="/State/Paused", is_="eq", value=value, within_s=0.0)
+
+
 class Pause(Fault, frozen=True, kw_only=True):
     """A lasting fault of the state."""
 
@@ -119,7 +125,12 @@ class Pause(Fault, frozen=True, kw_only=True):
         if _status(facts) != "running":
             name = facts.identity.name
             raise PreconditionError("X1", f"{name} is {_status(facts)}", fix="start it")
-        return Plan(apply=(_op(facts, "pause"),), undo=(_op(facts, "unpause"),))
+        return Plan(
+            apply=(_op(facts, "pause"),),
+            effect=(_paused(facts, value=True),),
+            undo=(_op(facts, "unpause"),),
+            gone=(_paused(facts, value=False),),
+        )
 
 
 class Kill(Pause, frozen=True, kw_only=True):
@@ -136,6 +147,7 @@ class Kill(Pause, frozen=True, kw_only=True):
             apply=(msgspec.structs.replace(_op(facts, "kill"), query={"signal": self.signal}),),
             effect=(_finished(facts),),
             undo=(_op(facts, "start"),),
+            gone=(_paused(facts, value=False),),
         )
 
 
@@ -174,7 +186,13 @@ class Stop(Fault, frozen=True, kw_only=True):
             only_incarnation=one,
             target=facts.identity,
         )
-        return Plan(apply=(op,), undo=(msgspec.structs.replace(op, signal="SIGCONT"),))
+        state = ProcessOp(mark=facts.identity.object_id, target=facts.identity)
+        return Plan(
+            apply=(op,),
+            effect=(Check(op=state, pick="/state", is_="eq", value="T", within_s=0.0),),
+            undo=(msgspec.structs.replace(op, signal="SIGCONT"),),
+            gone=(Check(op=state, pick="/state", is_="ne", value="T", within_s=0.0),),
+        )
 
 
 class Run(Fault, frozen=True, kw_only=True):
@@ -186,7 +204,13 @@ class Run(Fault, frozen=True, kw_only=True):
 
     def plan(self, facts: Facts) -> Plan:
         """Always possible."""
-        return Plan(apply=(ExecOp(argv=("break",)),), undo=(ExecOp(argv=self.undo),))
+        look = ExecOp(argv=("look",), changes="no")
+        return Plan(
+            apply=(ExecOp(argv=("break",)),),
+            effect=(Check(op=look, pick="code", is_="ne", value=0),),
+            undo=(ExecOp(argv=self.undo),),
+            gone=(Check(op=look, pick="code", is_="eq", value=0),),
+        )
 
 
 class Look(Probe, frozen=True, kw_only=True):
