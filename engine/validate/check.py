@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.document import Document, Place, read
-from breakfix.engine.errors import DocumentError, UsageError
+from breakfix.engine.errors import DocumentError, ExpressionError, UsageError
 from breakfix.engine.model import (
     Expectation,
     Input,
@@ -106,8 +106,8 @@ class _Checking:
                 key: value if key == "inputs" else put_in_all(value, inputs)
                 for key, value in data.items()
             }
-        except KeyError as error:
-            self.problem((), f"unknown input {error.args[0]!r}", "declare it under `inputs`")
+        except ExpressionError as error:
+            self.problem((), str(error), "declare it under `inputs`")
             return None, inputs
         data["probes"] = self._probes(data.get("probes"))
         scenario = self._convert(data)

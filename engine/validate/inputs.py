@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from breakfix.engine.expressions import put_in
+from breakfix.engine.expressions import LATE_ROOTS, put_in, references_in
 from breakfix.engine.model import Input
 from breakfix.engine.values import EXPECTED, PATTERNS
 
@@ -59,7 +59,9 @@ def _typed(declaration: Input, raw: Any) -> Any:
 def put_in_all(value: Any, values: Mapping[str, Any]) -> Any:
     """A document with its inputs put in. Raises KeyError with the name of an unknown input."""
     if isinstance(value, str):
-        return put_in(value, values) if "{{" in value else value
+        if "{{" not in value or any(name.root in LATE_ROOTS for name in references_in(value)):
+            return value
+        return put_in(value, {"inputs": values})
     if isinstance(value, dict):
         return {key: put_in_all(item, values) for key, item in value.items()}
     if isinstance(value, list):
