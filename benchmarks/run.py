@@ -242,7 +242,7 @@ def main() -> None:
             except RuntimeError as error:
                 say(str(error))
                 failed.append(measure.__name__)
-    page = document(parts, f"breakfix {version()}; {versions}.")
+    page = document(parts, f"breakfix {version()}; {versions} (the newest release that this Python takes).")
     sys.stdout.write(page)
     if failed:
         raise SystemExit(f"Could not be measured: {', '.join(failed)}. Nothing was written.")
