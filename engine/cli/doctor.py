@@ -139,10 +139,32 @@ def _control_groups() -> Iterator[Finding]:
     )
 
 
+def _privileges() -> Iterator[Finding]:
+    root = os.geteuid() == 0
+    yield Finding(
+        subject="privileges",
+        state="ok" if root else "missing",
+        found="root" if root else f"user {os.geteuid()}: control groups and host pids may be closed",
+        fix="" if root else "Run as root what needs them; process targets and probes need nothing.",
+    )
+
+
+def _tools() -> Iterator[Finding]:
+    path = shutil.which("docker")
+    yield Finding(
+        subject="docker command",
+        state="ok" if path else "missing",
+        found=path or "not found; the setup of the container scenarios uses it",
+        fix="" if path else "Install it (apt-get install docker.io), or let setup call another.",
+    )
+
+
 LOOKS: Final[tuple[Callable[[], Iterator[Finding]], ...]] = (
     _python,
     _system,
     _home,
+    _privileges,
     _docker,
+    _tools,
     _control_groups,
 )
