@@ -172,6 +172,8 @@ class Bench:
                 for metric, found in taken.items()
             ]
             part.rows.append(Row(f"{name}, memory", f"{done.memory_bytes / MIB:.0f} MiB"))
+        if "container_kill" in runs:
+            subprocess.run(["docker", "rmi", IMAGE], capture_output=True, check=True)
         return part
 
     def _image(self) -> bool:
