@@ -160,21 +160,26 @@ class Bench:
         if answers.returncode == 0 and self._image():
             path = ROOT / "scenarios" / "container_kill.yaml"
             runs["container_kill"] = ["run", "--yes", "--input", f"image={IMAGE}", str(path)]
-        for name, argv in runs.items():
-            taken: dict[str, list[float]] = {}
-            for _ in range(1 if self.quick else 5):
-                done = cost(self.ours(*argv))
-                environ = {**os.environ, "BREAKFIX_HOME": str(self.home)}
-                for metric, width in widths_s(BREAKFIX, environ, newest_journal(self.home)).items():
-                    taken.setdefault(metric, []).append(width * 1000)
-            part.rows += [
-                Row(f"{name}, {metric[:-2].replace('_', ' ')}", f"{statistics.median(found):.0f} ms")
-                for metric, found in taken.items()
-            ]
-            part.rows.append(Row(f"{name}, memory", f"{done.memory_bytes / MIB:.0f} MiB"))
-        if "container_kill" in runs:
-            subprocess.run(["docker", "rmi", IMAGE], capture_output=True, check=True)
+        try:
+            for name, argv in runs.items():
+                part.rows += self._widths_of(name, argv)
+        finally:
+            if "container_kill" in runs:
+                subprocess.run(["docker", "rmi", IMAGE], capture_output=True, check=True)
         return part
+
+    def _widths_of(self, name: str, argv: Sequence[str]) -> list[Row]:
+        taken: dict[str, list[float]] = {}
+        for _ in range(1 if self.quick else 5):
+            done = cost(self.ours(*argv))
+            environ = {**os.environ, "BREAKFIX_HOME": str(self.home)}
+            for metric, width in widths_s(BREAKFIX, environ, newest_journal(self.home)).items():
+                taken.setdefault(metric, []).append(width * 1000)
+        rows = [
+            Row(f"{name}, {metric[:-2].replace('_', ' ')}", f"{statistics.median(found):.0f} ms")
+            for metric, found in taken.items()
+        ]
+        return [*rows, Row(f"{name}, memory", f"{done.memory_bytes / MIB:.0f} MiB")]
 
     def _image(self) -> bool:
         """An image of one static busybox, where this machine has one."""
