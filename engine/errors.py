@@ -17,7 +17,7 @@
     └── VehicleError                    5  an op could not be tried, or its outcome is unknown
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,3 +98,12 @@ class ExpressionError(BreakfixError):
 
 class VehicleError(BreakfixError):
     """An op could not be tried at all, or nobody knows whether it took effect."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group of errors, however deep; of any other error, itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

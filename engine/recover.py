@@ -30,7 +30,7 @@ from breakfix.engine.values import seconds
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 RESIDUE_EXIT: Final = 6
-CLEAN_EXIT: Final = 4
+CLEAN_EXIT: Final = 5
 
 
 class Owed(Struct, frozen=True, kw_only=True):
@@ -187,7 +187,7 @@ def _close(journal: Journal, role: Role, *, clean: bool) -> None:
         RunEnded(
             by=role,
             exit_code=CLEAN_EXIT if clean else RESIDUE_EXIT,
-            verdict="aborted",
+            verdict="errored",
             reason="the engine died; " + ("nothing was left" if clean else "something is left"),
             residue=not clean,
         ),

@@ -65,7 +65,7 @@ class Previews:
         plan, refused = _try(action, self._facts(unit, step), possible)
         names = _unknown_names(plan)
         if (
-            isinstance(action, Fault)
+            step.phase == "inject"
             and plan is not None
             and (why := why_not_safe(plan, step.allow))
         ):

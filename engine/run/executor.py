@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.abc
 
-from breakfix.engine.errors import BreakfixError, JournalError
+from breakfix.engine.errors import BreakfixError, JournalError, leaves
 from breakfix.engine.events import MilestoneReached, RunErrored, StepState
 from breakfix.engine.model import Milestone, Step, Unit
 from breakfix.engine.run.context import RunContext
@@ -144,15 +144,18 @@ class Executor:
                 self._skip(step, unit, reason)
             else:
                 await self._phase(step, unit, due_at_s)
-        except JournalError:
-            raise
-        except BreakfixError as error:
-            self._errored(unit, str(error), type(error).__name__)
         except Exception as error:
-            self._errored(unit, f"unexpected {type(error).__name__}: {error}", "unexpected")
+            found = list(leaves(error))
+            for leaf in found:
+                if isinstance(leaf, JournalError):
+                    raise leaf from None
+            self._errored(unit, found[0])
 
-    def _errored(self, unit: Unit, message: str, kind: str) -> None:
-        text = self.context.secrets.mask(message)
+    def _errored(self, unit: Unit, error: BaseException) -> None:
+        kind, text = type(error).__name__, str(error)
+        if not isinstance(error, BreakfixError):
+            kind, text = "unexpected", f"unexpected {kind}: {text}"
+        text = self.context.secrets.mask(text)
         self.context.journal.append(RunErrored(message=f"{unit.id}: {text}", kind=kind))
         self.finish(unit, UnitResult(state="errored", reason=text))
 

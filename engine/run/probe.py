@@ -231,16 +231,17 @@ async def _observe(context: RunContext, probing: Probing) -> Observation:
     async with anyio.create_task_group() as group:
         for key in probing.keys:
             group.start_soon(one, key)
-    return merge(seen)
+    return merge(seen, occurrence=probing.probe.observes == "occurrence")
 
 
-def merge(observations: list[Observation]) -> Observation:
-    """One sample of several targets: good if all are, bad if one is, else blind. An occurrence that
-    one target saw was seen."""
-    bad = next((item for item in observations if item.holds is False), None)
+def merge(observations: list[Observation], *, occurrence: bool) -> Observation:
+    """One sample of several targets: good if all are, bad if one is, else blind; an occurrence was
+    seen if one target saw it, and not seen only if nobody was blind."""
+    decides = occurrence
+    first = next((item for item in observations if item.holds is decides), None)
     blind = next((item for item in observations if item.holds is None), None)
     none = Observation(holds=None, detail="no target")
-    return bad or blind or (observations[0] if observations else none)
+    return first or blind or (observations[0] if observations else none)
 
 
 async def _observe_one(context: RunContext, probing: Probing, key: str | None) -> Observation:
@@ -264,9 +265,10 @@ async def _observe_one(context: RunContext, probing: Probing, key: str | None) -
     except Exception as error:
         return Observation(holds=None, detail=f"the probe raised {type(error).__name__}: {error}")
     if not isinstance(observation, Observation):
-        return Observation(
-            holds=None, detail=f"the probe gave {type(observation).__name__}, not an Observation"
-        )
+        given = f"the probe gave {type(observation).__name__}, not an Observation"
+        return Observation(holds=None, detail=given)
+    if observation.holds not in (True, False, None):
+        return Observation(holds=None, detail=f"the probe gave holds={observation.holds!r}")
     return observation
 
 

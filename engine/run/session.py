@@ -9,7 +9,7 @@ import anyio
 from msgspec import Struct
 
 from breakfix.engine import catalogue
-from breakfix.engine.errors import BreakfixError, DriftError, JournalError
+from breakfix.engine.errors import BreakfixError, DriftError, JournalError, leaves
 from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunErrored, RunStarted
 from breakfix.engine.guardian_process import GuardianProcess
 from breakfix.engine.home import new_run_id, run_dir
@@ -141,11 +141,9 @@ class _Session:
                 group.start_soon(self._deadline)
                 await self._stages(world)
                 group.cancel_scope.cancel()
-        except BaseExceptionGroup as errors:
-            for error in _leaves(errors):
+        except (Exception, BaseExceptionGroup) as errors:
+            for error in leaves(errors):
                 self._note(error)
-        except Exception as error:
-            self._note(error)
 
     def _note(self, error: BaseException) -> None:
         expected = isinstance(error, BreakfixError)
@@ -222,11 +220,3 @@ class _Session:
         return RunDone(
             run_id=self._run_id, folder=self._folder, record=record, verdict=judge(record)
         )
-
-
-def _leaves(group: BaseExceptionGroup) -> Iterable[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

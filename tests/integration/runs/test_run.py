@@ -3,108 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import textwrap
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-BOUND_S = 30.0
-"""How long any condition is waited for: generous, for machines under load."""
-
-
-class Cli:
-    """Runs breakfix as a process with a home of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self.environ = {
-            **os.environ,
-            "BREAKFIX_HOME": str(self.home),
-            "NO_COLOR": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
-
-    def write(self, text: str, name: str = "scenario.yaml") -> Path:
-        """A scenario file."""
-        path = self.folder / name
-        path.write_text(textwrap.dedent(text))
-        return path
-
-    def start(self, *args: str | Path, **options: Any) -> subprocess.Popen[str]:
-        """Start a command; its output is text."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "breakfix", *map(str, args)],
-            env=self.environ,
-            stdout=options.pop("stdout", subprocess.PIPE),
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=self.folder,
-            **options,
-        )
-
-    def run(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        process = self.start(*args)
-        out, err = process.communicate(timeout=BOUND_S * 3)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def journal(self) -> list[dict[str, Any]]:
-        """The lines of the newest run's journal, as far as they are whole."""
-        runs = sorted(
-            (self.home / "runs").glob("*/journal.ndjson"), key=lambda p: p.stat().st_mtime
-        )
-        if not runs:
-            return []
-        lines = runs[-1].read_bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines]
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        """The events of one type."""
-        return [line["event"] for line in self.journal() if line["event"]["type"] == kind]
-
-    def marks(self) -> list[str]:
-        """The marks of the process targets of the newest run."""
-        return [event["mark"] for event in self.events("mark_intended")]
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait until the condition holds, with a bound."""
-    end = time.monotonic() + BOUND_S
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {BOUND_S} s"
-        time.sleep(0.02)
-
-
-def carriers(mark: str) -> list[int]:
-    """The processes whose environment carries a mark."""
-    found = []
-    needle = f"BREAKFIX_MARK={mark}".encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if needle in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-@pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
-    """A home of its own; whatever carries a mark of a run in it is ended at the end."""
-    cli = Cli(tmp_path)
-    yield cli
-    for mark in cli.marks():
-        for pid in carriers(mark):
-            os.kill(pid, signal.SIGKILL)
-
 
 SLEEPER = """
     version: 1
@@ -140,7 +42,7 @@ HELD = (
 )
 
 
-def test_kill_notice_start_verify(cli: Cli) -> None:
+def test_kill_notice_start_verify(cli: Any) -> None:
     """The main job: a killed process is noticed, started again and verified; the report says so."""
     done = cli.run("run", cli.write(KILLED_AND_STARTED))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -149,10 +51,10 @@ def test_kill_notice_start_verify(cli: Cli) -> None:
     assert "passed" in report.stdout
     assert record
     assert [event["ended_by"] for event in cli.events("fault_ended")] == ["repair"]
-    assert all(not carriers(mark) for mark in cli.marks())
+    assert all(not cli.carriers(mark) for mark in cli.marks())
 
 
-def test_every_format_is_written_where_asked(cli: Cli) -> None:
+def test_every_format_is_written_where_asked(cli: Any) -> None:
     """`--report DIR` writes text, JSON and HTML."""
     done = cli.run("run", cli.write(KILLED_AND_STARTED), "--report", "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -161,37 +63,37 @@ def test_every_format_is_written_where_asked(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_undoes_everything_first(cli: Cli, number: signal.Signals) -> None:
+def test_a_signal_undoes_everything_first(cli: Any, wait_for: Any, number: signal.Signals) -> None:
     """A signal ends the run on the orderly road: undone, aborted, exit code 4."""
     process = cli.start("run", cli.write(HELD))
     wait_for(lambda: cli.events("fault_active"), "the fault")
     process.send_signal(number)
-    out, err = process.communicate(timeout=BOUND_S)
+    out, err = process.communicate(timeout=cli.bound_s)
     assert process.returncode == 4, out + err
     assert len(cli.events("fault_ended")) == 1
     assert cli.events("run_ended")[0]["verdict"] == "aborted"
-    assert all(not carriers(mark) for mark in cli.marks())
+    assert all(not cli.carriers(mark) for mark in cli.marks())
 
 
-def test_the_guardian_undoes_when_the_engine_is_killed(cli: Cli) -> None:
+def test_the_guardian_undoes_when_the_engine_is_killed(cli: Any, wait_for: Any) -> None:
     """After SIGKILL of the engine, the guardian ends what is open and closes the journal."""
     process = cli.start("run", cli.write(HELD))
     wait_for(lambda: cli.events("fault_active"), "the fault")
     process.kill()
-    process.communicate(timeout=BOUND_S)
+    process.communicate(timeout=cli.bound_s)
     wait_for(lambda: cli.events("run_ended"), "the guardian's work")
     assert cli.events("run_ended")[0]["by"] == "guardian"
-    assert all(not carriers(mark) for mark in cli.marks())
+    assert all(not cli.carriers(mark) for mark in cli.marks())
 
 
-def test_the_deadline_ends_a_run(cli: Cli) -> None:
+def test_the_deadline_ends_a_run(cli: Any) -> None:
     """At the deadline everything is undone, and the run is aborted."""
     done = cli.run("run", cli.write(HELD + "    limits: {deadline: 3s}\n"))
     assert done.returncode == 4, done.stdout + done.stderr
     assert len(cli.events("fault_ended")) == 1
 
 
-def test_concurrency_holds_and_branches_overlap(cli: Cli) -> None:
+def test_concurrency_holds_and_branches_overlap(cli: Any) -> None:
     """Of 300 units with `concurrency: 10`, never 11 are at work, and independent ones overlap."""
     steps = "".join(f"      - {{id: s{i}, wait: 20ms}}\n" for i in range(300))
     text = f"""
@@ -210,7 +112,7 @@ def test_concurrency_holds_and_branches_overlap(cli: Cli) -> None:
     assert now == 0
 
 
-def test_a_condition_that_held_before_its_fault_makes_the_run_invalid(cli: Cli) -> None:
+def test_a_condition_that_held_before_its_fault_makes_the_run_invalid(cli: Any) -> None:
     """What was bad already proves nothing: no fault, verdict invalid, exit code 3."""
     text = """
     version: 1
@@ -229,7 +131,7 @@ def test_a_condition_that_held_before_its_fault_makes_the_run_invalid(cli: Cli) 
     assert cli.events("run_ended")[0]["verdict"] == "invalid"
 
 
-def test_a_detection_that_never_comes_fails(cli: Cli) -> None:
+def test_a_detection_that_never_comes_fails(cli: Any) -> None:
     """A fault that nobody notices within the time fails the run; the fault is undone."""
     text = """
     version: 1
@@ -248,7 +150,7 @@ def test_a_detection_that_never_comes_fails(cli: Cli) -> None:
     assert len(cli.events("fault_ended")) == 1
 
 
-def test_a_rehearsal_breaks_nothing(cli: Cli) -> None:
+def test_a_rehearsal_breaks_nothing(cli: Any) -> None:
     """`--no-faults` runs probes alone."""
     done = cli.run("run", cli.write(KILLED_AND_STARTED), "--no-faults")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -256,7 +158,7 @@ def test_a_rehearsal_breaks_nothing(cli: Cli) -> None:
     assert cli.events("repair_intended") == []
 
 
-def test_a_dry_run_leaves_no_trace(cli: Cli) -> None:
+def test_a_dry_run_leaves_no_trace(cli: Any) -> None:
     """`--dry-run` shows the plan; nothing is started, no journal is written."""
     done = cli.run("run", cli.write(KILLED_AND_STARTED), "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -264,7 +166,7 @@ def test_a_dry_run_leaves_no_trace(cli: Cli) -> None:
     assert not (cli.home / "runs").exists() or not list((cli.home / "runs").iterdir())
 
 
-def test_a_failing_setup_ends_with_teardown(cli: Cli) -> None:
+def test_a_failing_setup_ends_with_teardown(cli: Any) -> None:
     """Setup that fails is told with its output; teardown runs all the same; nothing is injected."""
     text = (
         KILLED_AND_STARTED
@@ -280,7 +182,7 @@ def test_a_failing_setup_ends_with_teardown(cli: Cli) -> None:
     assert cli.events("fault_intended") == []
 
 
-def test_a_command_that_times_out_leaves_no_process(cli: Cli) -> None:
+def test_a_command_that_times_out_leaves_no_process(cli: Any) -> None:
     """The whole process group of a repair ends with its time-out, grandchildren included."""
     text = (
         SLEEPER
@@ -299,17 +201,17 @@ def test_a_command_that_times_out_leaves_no_process(cli: Cli) -> None:
     assert not [line for line in commands if line in (b"sleep\x00611\x00", b"sleep\x00612\x00")]
 
 
-def test_a_closed_stdout_does_not_stop_the_undo(cli: Cli) -> None:
+def test_a_closed_stdout_does_not_stop_the_undo(cli: Any) -> None:
     """Whoever reads the output may go away: the run goes on to its end."""
     read_end, write_end = os.pipe()
     process = cli.start("run", cli.write(KILLED_AND_STARTED), stdout=write_end)
     os.close(write_end)
     os.close(read_end)
-    process.communicate(timeout=BOUND_S * 3)
+    process.communicate(timeout=cli.bound_s)
     assert cli.events("run_ended")[0]["verdict"] == "passed"
 
 
-def test_retries_are_told_with_their_pauses(cli: Cli) -> None:
+def test_retries_are_told_with_their_pauses(cli: Any) -> None:
     """Each attempt of a repair is an event; the last failure fails the run."""
     text = (
         SLEEPER
@@ -329,7 +231,7 @@ def test_retries_are_told_with_their_pauses(cli: Cli) -> None:
     assert all(attempt["retry_in_s"] > 0 for attempt in attempts[:2])
 
 
-def test_a_run_of_a_plan_file_refuses_what_has_drifted(cli: Cli) -> None:
+def test_a_run_of_a_plan_file_refuses_what_has_drifted(cli: Any) -> None:
     """`--plan` runs what was planned, and ends with 2 before any effect where the file has changed."""
     path = cli.write(KILLED_AND_STARTED)
     assert cli.run("plan", path, "--out", "plan.json").returncode == 0

@@ -1,0 +1,98 @@
+"""breakfix as a process, with a home of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Cli:
+    """Runs breakfix as a process with a home of its own."""
+
+    bound_s = 120.0
+    """How long a command may take: generous, for machines under load."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.prefix: list[str] = []
+        self.environ = {
+            **os.environ,
+            "BREAKFIX_HOME": str(self.home),
+            "NO_COLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def write(self, text: str, name: str = "scenario.yaml") -> Path:
+        """A scenario file."""
+        path = self.folder / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def start(self, *args: str | Path, **options: Any) -> subprocess.Popen[str]:
+        """Start a command; its output is text."""
+        return subprocess.Popen(
+            [*self.prefix, sys.executable, "-m", "breakfix", *map(str, args)],
+            env=self.environ,
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=self.folder,
+            **options,
+        )
+
+    def run(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*args)
+        out, err = process.communicate(timeout=self.bound_s)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The lines of the newest run's journal, as far as they are whole."""
+        runs = sorted(
+            (self.home / "runs").glob("*/journal.ndjson"), key=lambda p: p.stat().st_mtime
+        )
+        if not runs:
+            return []
+        lines = runs[-1].read_bytes().split(b"\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The events of one type."""
+        return [line["event"] for line in self.journal() if line["event"]["type"] == kind]
+
+    def marks(self) -> list[str]:
+        """The marks of the process targets of the newest run."""
+        return [event["mark"] for event in self.events("mark_intended")]
+
+    @staticmethod
+    def carriers(mark: str) -> list[int]:
+        """The processes whose environment carries a mark."""
+        found = []
+        needle = f"BREAKFIX_MARK={mark}".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if needle in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """breakfix as a process, with a home of its own; whatever carries a mark of a run in it is ended at the end."""
+    cli = Cli(tmp_path)
+    yield cli
+    for mark in cli.marks():
+        for pid in cli.carriers(mark):
+            os.kill(pid, signal.SIGKILL)
