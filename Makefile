@@ -3,6 +3,7 @@
 # make check           ruff, import rules, mypy --strict and the fast tests
 # make bench           measure, side by side with a peer; writes docs/benchmarks.md
 # make docker-engine   start a Docker engine if none answers; tools/docker_engine.sh stop ends it
+# make derived         write the schemas and the reference of actions anew from the types
 # make clean           remove what these made
 #
 # PYTHON=python3.12 make ... takes another interpreter (3.11 or newer).
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test check bench docker-engine clean
+.PHONY: demo test check bench docker-engine derived clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.runs: pyproject.toml constraints.txt tools/make_venv.sh
@@ -41,6 +42,9 @@ check: $(VENV)/.develops
 
 bench: $(VENV)/.runs
 	@$(BIN)/python -m benchmarks.run
+
+derived: $(VENV)/.runs
+	@$(BIN)/python tools/derive.py
 
 docker-engine:
 	@tools/docker_engine.sh start

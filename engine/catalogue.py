@@ -151,7 +151,7 @@ def _load(name: str) -> type[Action]:
 def _load_entry_point(name: str) -> type[Action]:
     point = _entry_points().get(name)
     if point is None:
-        raise UsageError(f"there is no action {name}.", hint=_suggestion(name))
+        raise UsageError(f"there is no action {name}.", hint=suggestion(name))
     try:
         found = point.load()
     except Exception as error:
@@ -170,7 +170,8 @@ def _entry_points() -> dict[str, Any]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
-def _suggestion(name: str) -> str:
+def suggestion(name: str) -> str:
+    """What somebody may have meant who named an action that is not there."""
     import difflib
 
     close = difflib.get_close_matches(name, names(), n=1)

@@ -14,6 +14,11 @@ from breakfix.engine.values import Duration, Share
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 Id = Annotated[str, Meta(pattern=ID_PATTERN, description="lower case, digits and _")]
+CatalogueName = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", examples=["docker.kill"]),
+]
+"""The name of an action of the catalogue."""
 ActionName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
 
 Allow = Literal[
@@ -111,7 +116,7 @@ class Target(_Part, frozen=True, kw_only=True, rename={"except_": "except"}):
 class ProbeUse(_Part, frozen=True, kw_only=True, rename={"with_": "with"}):
     """A probe said once. In the file, the action is a key: ``http.get: {...}``."""
 
-    uses: ActionName
+    uses: CatalogueName
     with_: dict[str, Any] = {}
     every: Duration = "1s"
     timeout: Duration = "5s"
@@ -190,9 +195,9 @@ class Step(_Part, frozen=True, kw_only=True, rename={"with_": "with", "is_": "is
 
     id: Id
     description: str = ""
-    inject: ActionName | None = None
+    inject: CatalogueName | None = None
     detect: ActionName | None = None
-    remediate: ActionName | None = None
+    remediate: CatalogueName | None = None
     verify: ActionName | None = None
     wait: Duration | None = None
     target: Id | None = None

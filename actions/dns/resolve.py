@@ -1,6 +1,5 @@
 """dns.resolve"""
 
-import asyncio
 import socket
 from typing import Annotated, ClassVar, Final
 
@@ -30,6 +29,8 @@ class Resolve(Probe, frozen=True, kw_only=True):
 
     async def sample(self, port: Port) -> Observation:
         """One look-up."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(self.name, None, type=socket.SOCK_STREAM)

@@ -1,15 +1,17 @@
 """tcp.connect"""
 
-import asyncio
 import os
 import socket
 import time
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
 from breakfix.engine.action import Kind, Observation, Port, Probe
 from breakfix.engine.values import Duration, format_seconds, seconds
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 
 class Connect(Probe, frozen=True, kw_only=True):
@@ -31,6 +33,8 @@ class Connect(Probe, frozen=True, kw_only=True):
 
     async def sample(self, port: Port) -> Observation:
         """One connection. The engine ends it after the time-out of the probe."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
@@ -42,7 +46,7 @@ class Connect(Probe, frozen=True, kw_only=True):
             return Observation(holds=None, detail=f"{self.host} is not a name")
         problem = ""
         for family, _, _, _, address in found:
-            problem, duration_s = await _connect(family, address)
+            problem, duration_s = await _connect(loop, family, address)
             if not problem:
                 return self._judged(duration_s)
         return Observation(holds=False, detail=problem)
@@ -54,13 +58,15 @@ class Connect(Probe, frozen=True, kw_only=True):
         return Observation(holds=not late, detail=detail, result={"duration_s": duration_s})
 
 
-async def _connect(family: int, address: tuple[object, ...]) -> tuple[str, float]:
+async def _connect(
+    loop: "AbstractEventLoop", family: int, address: tuple[object, ...]
+) -> tuple[str, float]:
     """What went wrong (the empty string: nothing), and how long it took."""
     started_s = time.perf_counter()
     with socket.socket(family, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         try:
-            await asyncio.get_running_loop().sock_connect(opened, address)
+            await loop.sock_connect(opened, address)
         except OSError as error:
             why = os.strerror(error.errno).lower() if error.errno else str(error)
             return why, time.perf_counter() - started_s

@@ -11,13 +11,16 @@ from breakfix import __version__
 from breakfix.engine.errors import BreakfixError
 
 COMMANDS: Final = {
+    "actions": "List the faults, repairs and probes, or tell all of one.",
     "completion": "Write the completion script of a shell.",
     "doctor": "Tell what this machine can and cannot do, each with its fix.",
+    "init": "Write a first scenario that runs.",
     "plan": "Show what a scenario would do; nothing is touched.",
     "recover": "End every fault that a dead run left open.",
     "report": "Show the report of a run, or of a journal file.",
     "run": "Run a scenario: break, watch, mend, verify, report.",
     "runs": "List the runs on this machine.",
+    "schema": "Print the JSON Schema of scenarios, journals or records.",
     "validate": "Check scenario files, and tell every problem of them.",
     "verify": "Check the hash chain of a journal.",
 }

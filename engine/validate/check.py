@@ -1,7 +1,9 @@
-"""Validates a file: shape, parameters, references. Every problem of it, with its place."""
+"""Validates a file: shape, parameters, meaning. Every problem of it, with its place.
 
-import difflib
-import re
+A part is converted by the types themselves; where that fails, the published schema tells all that is
+wrong with it. What has the right shape is then asked for its meaning.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine import catalogue
+from breakfix.engine.action import Action
 from breakfix.engine.document import Document, Place, read
 from breakfix.engine.errors import DocumentError, ExpressionError, UsageError
 from breakfix.engine.model import (
@@ -33,9 +36,13 @@ _PARTS: Final[dict[str, Any]] = {
     "steps": Step,
     "expect": Expectation,
 }
-_PATH: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_PATH_PART: Final = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+)\]")
-_UNKNOWN: Final = re.compile(r"unknown field `(?P<key>[^`]+)`")
+_STAND_INS: Final[dict[str, Any]] = {
+    "targets": {"process": {"command": ["x"]}},
+    "probes": {"uses": "file.exists", "with": {"path": "x"}},
+}
+"""What stands for a broken part, so that names of it are known while the rest is looked at."""
+
+_NULLS_IN: Final = frozenset({"with", "x-"})
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -63,7 +70,7 @@ def check(path: Path, given: Mapping[str, Any]) -> Checked:
         return Checked(scenario=None, inputs={}, problems=error.problems, text_sha256="")
     checking = _Checking(document)
     scenario, inputs = checking.run(given)
-    problems = tuple(sorted(checking.problems, key=lambda problem: (problem.line, problem.column)))
+    problems = tuple(sorted(set(checking.problems)))
     if any(problem.severity == "error" for problem in problems):
         scenario = None
     if scenario is not None:
@@ -77,56 +84,71 @@ class _Checking:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Problem] = []
-
-    def problem(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
-        """Note one problem at a place of the document."""
-        line, column = self.document.positions[place]
-        self.problems.append(
-            Problem(
-                file=self.document.file,
-                line=line,
-                column=column,
-                message=message,
-                hint=hint,
-                severity="warning" if warning else "error",
-                path="".join(f"/{part}" for part in place),
-            )
-        )
+        self._broken: set[str] = set()
 
     def run(self, given: Mapping[str, Any]) -> tuple[Scenario | None, dict[str, Any]]:
         """The scenario, where it could be made, and the values of the inputs."""
         data = self.document.data
         if not isinstance(data, dict):
-            self.problem((), "a scenario is a mapping", "begin with `version: 1`")
+            self._problem((), "a scenario is a mapping", "begin with `version: 1`")
             return None, {}
-        data = {key: value for key, value in data.items() if not key.startswith("x-")}
+        if self.document.has_null:
+            self._nulls(data, ())
         inputs = self._inputs(data, given)
-        try:
-            data = {
-                key: value if key == "inputs" else put_in_all(value, inputs)
-                for key, value in data.items()
-            }
-        except ExpressionError as error:
-            self.problem((), str(error), "declare it under `inputs`")
-            return None, inputs
+        data = {
+            key: value if key in ("inputs", "secrets") else self._put_in(value, inputs, (key,))
+            for key, value in _without_x(data).items()
+        }
         data["probes"] = self._probes(data.get("probes"))
         scenario = self._convert(data)
         if scenario is None:
             return None, inputs
-        for place, message, hint in references(scenario):
-            self.problem(place, message, hint)
-        self._parameters(scenario)
+        actions = self._actions(scenario)
+        self._meaning(scenario, actions)
         return scenario, inputs
 
+    # --- before the types ---
+
     def _inputs(self, data: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            declared = msgspec.convert(data.get("inputs") or {}, dict[str, Input])
-        except msgspec.ValidationError:
-            return {}
+        raw = _without_x(data.get("inputs"))
+        declared = {
+            name: converted
+            for name, part in (raw.items() if isinstance(raw, dict) else ())
+            if (converted := self._try(part, Input, "Input", ("inputs", name))) is not None
+        }
         values, wrong = values_of(declared, given)
         for name, why in wrong.items():
-            self.problem(("inputs", name), why)
+            self._problem(("inputs", name), why)
         return values
+
+    def _put_in(self, value: Any, inputs: Mapping[str, Any], place: Place) -> Any:
+        """Put the inputs in, part by part, so that each unknown name is told at its place."""
+        if isinstance(value, dict):
+            return {key: self._put_in(item, inputs, (*place, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._put_in(item, inputs, (*place, n)) for n, item in enumerate(value)]
+        if not (isinstance(value, str) and "{{" in value):
+            return value
+        try:
+            return put_in_all(value, inputs)
+        except ExpressionError as error:
+            self._problem(place, str(error), "declare it under `inputs`")
+            return value
+
+    def _nulls(self, value: Any, place: Place) -> None:
+        """A key with nothing behind it says nothing: it is not the same as leaving it out."""
+        if isinstance(value, dict):
+            for key, item in value.items():
+                of_a_probe = len(place) == 2 and place[0] == "probes" and "." in key
+                if item is None and not of_a_probe:
+                    self._problem(
+                        (*place, key), f"the key {key!r} has no value", "write one, or drop the key"
+                    )
+                elif key not in _NULLS_IN:
+                    self._nulls(item, (*place, key))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._nulls(item, (*place, index))
 
     def _probes(self, raw: Any) -> Any:
         """``{http.get: {...}, every: 1s}`` becomes ``{uses: http.get, with: {...}, every: 1s}``."""
@@ -137,84 +159,142 @@ class _Checking:
             if not isinstance(probe, dict):
                 found[name] = probe
                 continue
-            actions = [key for key in probe if "." in key]
-            if len(actions) != 1:
-                self.problem(
+            named = [key for key in probe if "." in key]
+            if len(named) != 1:
+                self._problem(
                     ("probes", name), "a probe names one action", "such as `http.get: {url: ...}`"
                 )
+                found[name] = _STAND_INS["probes"]
+                self._broken.add(name)
                 continue
-            rest = {key: value for key, value in probe.items() if key != actions[0]}
-            found[name] = {"uses": actions[0], "with": probe[actions[0]] or {}, **rest}
+            rest = {key: value for key, value in probe.items() if key != named[0]}
+            found[name] = {"uses": named[0], "with": probe[named[0]] or {}, **rest}
         return found
 
-    def _convert(self, data: dict[str, Any]) -> Scenario | None:
-        """Each part by itself, so that every part tells its first problem."""
-        before = len(self.problems)
-        for key, kind in _PARTS.items():
-            value = data.get(key)
-            if isinstance(value, dict):
-                for name, part in value.items():
-                    self._try(part, kind, (key, name))
-            elif isinstance(value, list):
-                for index, part in enumerate(value):
-                    self._try(part, kind, (key, index))
-        if "limits" in data:
-            self._try(data["limits"], Limits, ("limits",))
-        if len(self.problems) > before:
-            rest = {key: value for key, value in data.items() if key not in _PARTS}
-            self._try({**rest, "steps": [{"id": "x", "wait": "0s"}]}, Scenario, ())
-            return None
-        converted = self._try(data, Scenario, ())
-        return converted if isinstance(converted, Scenario) else None
+    # --- the types ---
 
-    def _try(self, value: Any, kind: Any, place: Place) -> Any:
+    def _convert(self, data: dict[str, Any]) -> Scenario | None:
+        """The scenario; where parts are broken, the rest of it, with stand-ins for them."""
+        try:
+            return msgspec.convert(data, Scenario)
+        except msgspec.ValidationError as error:
+            fallback = error
+        before = len(self.problems)
+        mended = dict(data)
+        for key, kind in _PARTS.items():
+            if isinstance(value := data.get(key), dict):
+                mended[key] = {n: self._part(p, kind, (key, n)) for n, p in value.items()}
+            elif isinstance(value, list):
+                parts = [self._part(p, kind, (key, n)) for n, p in enumerate(value)]
+                mended[key] = [part for part in parts if part is not None]
+        if "limits" in data and self._part(data["limits"], Limits, ("limits",)) is None:
+            del mended["limits"]
+        for flaw in _flaws("", {**data, "probes": {}}):
+            self._flaw(flaw, ())
+        if len(self.problems) == before:
+            self._problem((), str(fallback))
+        try:
+            return msgspec.convert(mended, Scenario)
+        except msgspec.ValidationError:
+            return None
+
+    def _part(self, value: Any, kind: Any, place: Place) -> Any:
+        """The part, or what stands for it (None: nothing)."""
+        definition = kind.__name__
+        if self._try(value, kind, definition, place) is not None:
+            return value
+        name = value.get("id") if place[0] == "steps" and isinstance(value, dict) else place[-1]
+        self._broken.add(str(name))
+        if place[0] == "steps" and isinstance(name, str):
+            return {"id": name, "wait": "0s"}
+        return _STAND_INS.get(str(place[0]))
+
+    def _try(self, value: Any, kind: Any, definition: str, place: Place) -> Any:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            self._explain(str(error), kind, place)
+            found = _flaws(definition, self._as_written(value, place))
+            for flaw in found:
+                self._flaw(flaw, place)
+            if not found:
+                self._problem(place, str(error))
             return None
 
-    def _explain(self, text: str, kind: Any, place: Place) -> None:
-        match = _PATH.search(text)
-        inner: Place = ()
-        if match is not None:
-            text = text[: match.start()]
-            inner = tuple(
-                int(index) if index else name for name, index in _PATH_PART.findall(match["path"])
-            )
-        hint = ""
-        if (unknown := _UNKNOWN.search(text)) is not None:
-            key = unknown["key"]
-            close = difflib.get_close_matches(key, _fields(kind), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else ""
-            text, inner = f"unknown key {key!r}", (*inner, key)
-        elif "matching regex" in text:
-            text = "the value has not the form that is expected here"
-            hint = "durations, sizes and shares need their unit: 30s, 64MiB, 15%"
-        elif text.startswith("Expected `str`"):
-            hint = "a value with a unit is text: 30s, 64MiB, 15%"
-        self.problem((*place, *inner), text, hint)
+    def _as_written(self, value: Any, place: Place) -> Any:
+        """A probe in the form of the file, as the published schema has it."""
+        if place[0] != "probes" or len(place) != 2 or not isinstance(value, dict):
+            return value
+        rest = {key: item for key, item in value.items() if key not in ("uses", "with")}
+        return {str(value.get("uses")): value.get("with"), **rest}
 
-    def _parameters(self, scenario: Scenario) -> None:
+    # --- actions and meaning ---
+
+    def _actions(self, scenario: Scenario) -> dict[str, type[Action]]:
+        found: dict[str, type[Action]] = {}
         for index, step in enumerate(scenario.steps):
             if "." in step.uses:
-                self._action(step.uses, step.with_, ("steps", index), step.phase)
+                self._action(step.uses, step.with_, ("steps", index), found)
         for name, probe in scenario.probes.items():
-            self._action(probe.uses, probe.with_, ("probes", name), "verify")
+            self._action(probe.uses, probe.with_, ("probes", name), found)
+        return found
 
-    def _action(self, name: str, values: Mapping[str, Any], place: Place, phase: str) -> None:
-        try:
-            kind = catalogue.load([name])[name]
-        except UsageError as error:
-            self.problem(place, error.message, error.hint)
-            return
-        if phase not in kind.phases:
-            self.problem(place, f"{name} cannot {phase}", f"it can {', '.join(kind.phases)}")
-        if any("{{" in str(value) for value in values.values()):
-            return
-        within = (*place, "with") if place[0] == "steps" else (*place, name)
-        self._try(dict(values), kind, within)
+    def _action(
+        self, name: str, values: dict[str, Any], place: Place, found: dict[str, type[Action]]
+    ) -> None:
+        """Look up an action and convert its parameters; late expressions are known only at bind."""
+        inside = (*place, "with") if place[0] == "steps" else (*place, name)
+        if name not in found:
+            try:
+                found |= catalogue.load([name])
+            except UsageError as error:
+                self._problem(place, error.message, error.hint)
+                return
+        if not _is_late(values):
+            self._try(values, found[name], name, inside)
+
+    def _meaning(self, scenario: Scenario, actions: Mapping[str, type[Action]]) -> None:
+        for place, message, hint in references(scenario):
+            # What is said of a stand-in is not so of what it stands for.
+            if not any(repr(name) in message for name in self._broken) and not (
+                len(place) > 1 and str(place[1]) in self._broken
+            ):
+                self._problem(place, message, hint)
+
+    # --- problems ---
+
+    def _flaw(self, flaw: Any, place: Place) -> None:
+        self._problem((*place, *flaw.place), flaw.message, flaw.hint, at_value=not flaw.at_key)
+
+    def _problem(
+        self, place: Place, message: str, hint: str = "", *, at_value: bool = False
+    ) -> None:
+        positions = self.document.positions
+        span = positions.value(place) if at_value else positions.key(place)
+        self.problems.append(self.document.problem(span, message, hint, place=place))
 
 
-def _fields(kind: Any) -> list[str]:
-    return [field.encode_name for field in msgspec.structs.fields(kind)]
+def _flaws(definition: str, value: Any) -> list[Any]:
+    from breakfix.engine.validate.explain import flaws
+
+    return list(flaws(definition, value))
+
+
+def _without_x(value: Any) -> Any:
+    """Without the keys that begin with ``x-``, which are nobody's business but their writer's."""
+    if isinstance(value, dict):
+        return {
+            key: item if key in ("with", "labels", "env") or "." in key else _without_x(item)
+            for key, item in value.items()
+            if not key.startswith("x-")
+        }
+    if isinstance(value, list):
+        return [_without_x(item) for item in value]
+    return value
+
+
+def _is_late(value: Any) -> bool:
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, dict):
+        return any(map(_is_late, value.values()))
+    return isinstance(value, list) and any(map(_is_late, value))
