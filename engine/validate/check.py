@@ -18,7 +18,6 @@ from breakfix.engine.errors import DocumentError, ExpressionError, UsageError
 from breakfix.engine.model import (
     Expectation,
     Input,
-    Limits,
     ProbeUse,
     Problem,
     Scenario,
@@ -41,6 +40,13 @@ _STAND_INS: Final[dict[str, Any]] = {
     "probes": {"uses": "file.exists", "with": {"path": "x"}},
 }
 """What stands for a broken part, so that names of it are known while the rest is looked at."""
+
+_MINIMAL: Final[dict[str, Any]] = {
+    "version": 1,
+    "name": "x",
+    "steps": [{"id": "x", "wait": "0s"}],
+}
+"""What stands for a top level that is broken."""
 
 _NULLS_IN: Final = frozenset({"with", "x-"})
 
@@ -180,15 +186,16 @@ class _Checking:
         except msgspec.ValidationError as error:
             fallback = error
         before = len(self.problems)
-        mended = dict(data)
-        for key, kind in _PARTS.items():
-            if isinstance(value := data.get(key), dict):
-                mended[key] = {n: self._part(p, kind, (key, n)) for n, p in value.items()}
+        mended: dict[str, Any] = dict(_MINIMAL)
+        for key, value in data.items():
+            if (kind := _PARTS.get(key)) is None:
+                mended |= _if_good(key, value)
+            elif isinstance(value, dict):
+                parts = {name: self._part(part, kind, (key, name)) for name, part in value.items()}
+                mended[key] = {name: part for name, part in parts.items() if part is not None}
             elif isinstance(value, list):
-                parts = [self._part(p, kind, (key, n)) for n, p in enumerate(value)]
-                mended[key] = [part for part in parts if part is not None]
-        if "limits" in data and self._part(data["limits"], Limits, ("limits",)) is None:
-            del mended["limits"]
+                listed = [self._part(part, kind, (key, n)) for n, part in enumerate(value)]
+                mended[key] = [part for part in listed if part is not None]
         for flaw in _flaws("", {**data, "probes": {}}):
             self._flaw(flaw, ())
         if len(self.problems) == before:
@@ -271,6 +278,15 @@ class _Checking:
         positions = self.document.positions
         span = positions.value(place) if at_value else positions.key(place)
         self.problems.append(self.document.problem(span, message, hint, place=place))
+
+
+def _if_good(key: str, value: Any) -> dict[str, Any]:
+    """The key of the top level, where its value is as it should be."""
+    try:
+        msgspec.convert({**_MINIMAL, key: value}, Scenario)
+    except msgspec.ValidationError:
+        return {}
+    return {key: value}
 
 
 def _flaws(definition: str, value: Any) -> list[Any]:

@@ -75,7 +75,7 @@ def _top_level() -> dict[str, Any]:
     kept = {
         key: value for key, value in _schema().items() if key not in ("$id", "$schema", "$defs")
     }
-    parts = ("inputs", "targets", "probes", "steps", "expect", "limits")
+    parts = ("inputs", "targets", "probes", "steps", "expect")
     shallow = {
         name: {key: value[key] for key in ("type", "minItems") if key in value}
         or {"type": "object"}
