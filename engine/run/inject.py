@@ -1,7 +1,9 @@
 """Inject steps: from the intent to the end of the fault."""
 
+import contextlib
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import anyio
@@ -48,6 +50,17 @@ class Injector:
         self._detectors = detectors_of(plan)
         self._armed: set[str] = set()
         self._holding: dict[str, list[_Holding]] = defaultdict(list)
+        self._mending: dict[str, int] = defaultdict(int)
+
+    @contextlib.contextmanager
+    def mending(self, key: str | None) -> Iterator[None]:
+        """While a repair works on a target nobody looks whether its faults are over: what is seen
+        half-way would be said to have ended by itself."""
+        self._mending[key or ""] += 1
+        try:
+            yield
+        finally:
+            self._mending[key or ""] -= 1
 
     def repaired(self, key: str) -> None:
         """A repair on this target succeeded: look whether its faults are over."""
@@ -245,6 +258,8 @@ class Injector:
             with anyio.move_on_after(max(LOOK_EVERY_S, open_count * 0.02)):
                 await holding.look.wait()
             holding.look = anyio.Event()
+            if self._mending[holding.key]:
+                continue
             await context.threads.call(look, context.threads.reads)
             if holding.gone:
                 return

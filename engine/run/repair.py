@@ -44,7 +44,8 @@ async def run_repair(executor: "Executor", step: Step, unit: Unit, due_at_s: flo
         async with executor.slots.hold(unit.binding):
             if attempt == 1:
                 context.set_state(unit, "running", due_at_s=due_at_s)
-            done = await _attempt(context, step, unit, attempt)
+            with executor.injector.mending(unit.binding):
+                done = await _attempt(context, step, unit, attempt)
         pause_s = backoff_s(retry, attempt, context.random)
         again = not done.ok and not done.ours and attempt < retry.attempts
         context.journal.append(
