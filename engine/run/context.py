@@ -88,7 +88,11 @@ class RunContext:
             self._results[unit.step][unit.binding or unit.step] = result
         self.journal.append(
             UnitChanged(
-                unit=unit.id, state=state, reason=reason, due_at_s=due_at_s, result=result or {}
+                unit=unit.id,
+                state=state,
+                reason=reason,
+                due_at_s=due_at_s,
+                result=_masked(result or {}, self.secrets.mask),
             )
         )
 
@@ -160,3 +164,14 @@ class RunContext:
             self.journal.append(
                 TargetRebound(target=key, old=known.identity, new=fresh.identity, cause=cause)
             )
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    """What a step gives to others may hold a secret; what is written down must not."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, mask) for item in value]
+    return value
