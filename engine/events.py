@@ -125,6 +125,15 @@ class PlanMade(_Event, frozen=True, kw_only=True, tag="plan_made"):
     plan: RunPlan
 
 
+class Surveyed(_Event, frozen=True, kw_only=True, tag="surveyed"):
+    """What each container of the plan was like, field by field, before the first effect or after the
+    last undo."""
+
+    when: Literal["before", "after"]
+    targets: dict[str, dict[str, str]]
+    by: Role = "engine"
+
+
 class TargetRebound(_Event, frozen=True, kw_only=True, tag="target_rebound"):
     """A step changed the identity of a target; later units use the new one."""
 
@@ -309,7 +318,7 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
 
 Event = (
     WriterTaken | RunStarted | EndpointSeen | CommandIntended | CommandEnded | MarkIntended
-    | MarkGone | TargetStarted | PlanMade | TargetRebound | UnitChanged | MilestoneReached
+    | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
     | AttemptEnded | SampleTaken | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested
     | RunInvalid | RunErrored | RunEnded

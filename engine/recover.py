@@ -6,7 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.action import ExecOp
+from breakfix.engine import survey
+from breakfix.engine.action import ExecOp, Identity
 from breakfix.engine.describe import describe
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
@@ -16,21 +17,24 @@ from breakfix.engine.events import (
     EndpointSeen,
     FaultEnded,
     Line,
+    PlanMade,
     RepairEnded,
     RepairIntended,
     Role,
     RunEnded,
     RunStarted,
+    Surveyed,
 )
 from breakfix.engine.faults import OpenFault, OpenMark, end, end_marks, open_faults, open_marks
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.secrets import Secrets
+from breakfix.engine.timeline import fold
 from breakfix.engine.values import seconds
 from breakfix.engine.vehicles.dispatch import Vehicles
+from breakfix.engine.verdict import judge
 
 RESIDUE_EXIT: Final = 6
-CLEAN_EXIT: Final = 5
 
 
 class Owed(Struct, frozen=True, kw_only=True):
@@ -41,6 +45,8 @@ class Owed(Struct, frozen=True, kw_only=True):
     marks: tuple[OpenMark, ...]
     teardown: tuple[CommandIntended, ...]
     ended: bool
+    surveyed: dict[str, Identity] = {}
+    """The containers that were surveyed before the first effect."""
 
     @property
     def nothing(self) -> bool:
@@ -60,6 +66,8 @@ def owed(lines: list[Line]) -> Owed:
     repairs: dict[tuple[str, int], RepairIntended] = {}
     teardown: dict[int, CommandIntended] = {}
     ended = False
+    bindings: dict[str, Identity] = {}
+    surveyed: dict[str, Identity] = {}
     for line in lines:
         event = line.event
         if isinstance(event, RepairIntended):
@@ -70,6 +78,10 @@ def owed(lines: list[Line]) -> Owed:
             teardown[event.index] = event
         elif isinstance(event, CommandEnded) and event.stage == "teardown":
             teardown.pop(event.index, None)
+        elif isinstance(event, PlanMade):
+            bindings = {key: bound.identity for key, bound in event.plan.bindings.items()}
+        elif isinstance(event, Surveyed) and event.when == "before":
+            surveyed = {key: bindings[key] for key in event.targets if key in bindings}
         ended = isinstance(event, RunEnded) or (ended and not isinstance(event, RunStarted))
     return Owed(
         faults=tuple(open_faults(lines)),
@@ -77,6 +89,7 @@ def owed(lines: list[Line]) -> Owed:
         marks=tuple(open_marks(lines)),
         teardown=tuple(teardown[index] for index in sorted(teardown)),
         ended=ended,
+        surveyed=surveyed,
     )
 
 
@@ -143,9 +156,17 @@ def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Re
                     by=role,
                 )
             )
+    survey_again(todo, journal, vehicles, role)
     said += [_tear_down(owing, journal, vehicles, role) for owing in todo.teardown]
-    _close(journal, role, clean=clean)
+    clean = _close(journal, role) and clean
     return Recovered(clean=clean, said=tuple(said))
+
+
+def survey_again(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> None:
+    """What each container is like now, where that was written down before the first effect."""
+    if todo.surveyed:
+        found = survey.take(todo.surveyed, vehicles)
+        journal.append(Surveyed(when="after", targets=found, by=role))
 
 
 def _what_came_of(fault: OpenFault, *, done: bool) -> str:
@@ -182,17 +203,21 @@ def command_op(command: LocalCommand) -> ExecOp:
     )
 
 
-def _close(journal: Journal, role: Role, *, clean: bool) -> None:
+def _close(journal: Journal, role: Role) -> bool:
+    """The last event, with the verdict that the whole journal gives. True: nothing was left."""
+    judged = judge(fold(read(journal.path)))
+    clean = judged.exit_code != RESIDUE_EXIT
     journal.append(
         RunEnded(
             by=role,
-            exit_code=CLEAN_EXIT if clean else RESIDUE_EXIT,
-            verdict="errored",
-            reason="the engine died; " + ("nothing was left" if clean else "something is left"),
+            exit_code=judged.exit_code,
+            verdict=judged.verdict,
+            reason=judged.reason,
             residue=not clean,
         ),
         sync=True,
     )
+    return clean
 
 
 def is_alive(path: Path) -> bool:

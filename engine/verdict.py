@@ -93,6 +93,12 @@ def _left_behind(record: Record) -> Iterator[Finding]:
     for repair in record.repairs:
         if repair.put_back and not repair.ok:
             yield _residue(f"Repair {repair.unit} could not be put back: {repair.error}")
+    for change in record.survey.changes if record.survey is not None else ():
+        if change.why == "residue":
+            yield _residue(
+                f"{change.target} is not as it was: {change.field} was {change.before or 'not there'}, "
+                f"is {change.after or 'not there'}"
+            )
     if record.run.residue:
         yield _residue("The journal's last writer says that something was left behind")
 

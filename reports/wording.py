@@ -183,7 +183,19 @@ def trouble(record: Record) -> list[str]:
         said.append(f"{command.stage} {' '.join(command.command)} {how}{error}")
     said += [f"stopped at {at_instant(c.at_s)} ({c.source}): {c.why}" for c in record.cancelled]
     said += [f"error at {at_instant(e.at_s)}: {e.message}" for e in record.errors]
+    said += [
+        f"{c.target}, {c.field}: was {c.before or 'not there'}, is {c.after or 'not there'} "
+        f"({_CHANGES[c.why]})"
+        for c in (record.survey.changes if record.survey is not None else ())
+    ]
     return said
+
+
+_CHANGES: Final = {
+    "repair": "a repair that stays changed it",
+    "removed": "somebody removed it",
+    "residue": "left behind",
+}
 
 
 def certificate(record: Record) -> str:
@@ -200,6 +212,12 @@ def certificate(record: Record) -> str:
     counted = [f"{gone} of {len(record.faults)} faults seen gone"] if record.faults else []
     if record.processes:
         counted.append(f"{ended} of {len(record.processes)} started processes ended")
+    if (survey := record.survey) is not None and survey.after_at_s is not None:
+        left = {change.target for change in survey.changes if change.why == "residue"}
+        clean = clean and not left
+        counted.append(
+            f"{len(survey.targets) - len(left)} of {len(survey.targets)} containers as before"
+        )
     if put_back:
         counted.append(f"{sum(r.ok for r in put_back)} of {len(put_back)} repairs put back")
     said = "; ".join(counted) or "nothing was broken or started"

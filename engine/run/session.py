@@ -23,7 +23,7 @@ from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
 from breakfix.engine.run.probe import open_streams
 from breakfix.engine.run.stopper import Stopper
 from breakfix.engine.run.threads import Threads
-from breakfix.engine.run.windup import wind_up
+from breakfix.engine.run.windup import survey_targets, wind_up
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
 from breakfix.engine.timeline import Record, Verdict, fold
@@ -183,6 +183,7 @@ class _Session:
         )
         self._context = context
         await wait_ready(context)
+        await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
         await Executor(context).run()
 

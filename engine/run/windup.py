@@ -2,9 +2,11 @@
 
 import contextlib
 import threading
+from typing import Literal
 
+from breakfix.engine import survey
 from breakfix.engine.errors import JournalError
-from breakfix.engine.events import CommandEnded, RepairEnded
+from breakfix.engine.events import CommandEnded, RepairEnded, Surveyed
 from breakfix.engine.faults import end_all, end_marks, open_faults, open_marks
 from breakfix.engine.journal import read
 from breakfix.engine.model import Scenario
@@ -20,10 +22,20 @@ async def wind_up(world: World, scenario: Scenario, context: RunContext | None) 
         end_all(open_faults(lines), world.journal, world.vehicles, by="engine")
         if context is not None:
             put_back(context)
+            survey_targets(context, "after")
         end_marks(open_marks(read(world.journal.path)), world.journal, world.vehicles, by="engine")
         tear_down(world, scenario)
 
     await world.threads.call(undo, world.threads.undo)
+
+
+def survey_targets(context: RunContext, when: Literal["before", "after"]) -> None:
+    """Write down what each container of the plan is like now; blocking."""
+    targets = {key: binding.identity for key, binding in context.plan.bindings.items()}
+    found = survey.take(targets, context.vehicles)
+    if found:
+        with contextlib.suppress(JournalError):
+            context.journal.append(Surveyed(when=when, targets=found))
 
 
 def put_back(context: RunContext) -> None:

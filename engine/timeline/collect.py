@@ -23,6 +23,7 @@ from breakfix.engine.events import (
     RunInvalid,
     RunStarted,
     SampleTaken,
+    Surveyed,
     TargetRebound,
     TargetStarted,
     UnitChanged,
@@ -34,6 +35,7 @@ from breakfix.engine.timeline.facts import (
     CancelFacts,
     CommandFacts,
     ErrorFacts,
+    Interval,
     ProcessFacts,
     ReboundFacts,
     RunFacts,
@@ -78,6 +80,7 @@ class Collected:
         self.commands: dict[tuple[str, int], CommandFacts] = {}
         self.processes: dict[str, ProcessFacts] = {}
         self.rebound: list[ReboundFacts] = []
+        self.surveys: dict[str, tuple[Interval, dict[str, dict[str, str]]]] = {}
         self.cancelled: list[CancelFacts] = []
         self.invalid: list[str] = []
         self.errors: list[ErrorFacts] = []
@@ -95,6 +98,7 @@ class Collected:
             MarkIntended: self._mark_intended,
             MarkGone: self._mark_gone,
             TargetStarted: self._target_started,
+            Surveyed: self._surveyed,
             TargetRebound: self._target_rebound,
             UnitChanged: self._unit_changed,
             AttemptEnded: self._attempt_ended,
@@ -226,6 +230,9 @@ class Collected:
             self.processes[mark] = replace(known, ready_at_s=exact(at_s))
         else:
             self.processes[mark] = replace(known, started_at_s=exact(at_s))
+
+    def _surveyed(self, at_s: float, event: Surveyed) -> None:
+        self.surveys[event.when] = (exact(at_s), event.targets)
 
     def _target_rebound(self, at_s: float, event: TargetRebound) -> None:
         self.rebound.append(

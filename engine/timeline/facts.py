@@ -157,6 +157,27 @@ class UndoFacts(_Facts, frozen=True, kw_only=True):
     by: Role = "engine"
 
 
+class ChangeFacts(_Facts, frozen=True, kw_only=True):
+    """A field of a container that is not as it was before the first effect. `why`: a repair that stays
+    changed it on purpose, somebody removed the container, or it was left behind."""
+
+    target: str
+    field: str
+    before: str
+    after: str
+    why: Literal["repair", "removed", "residue"]
+
+
+class SurveyFacts(_Facts, frozen=True, kw_only=True):
+    """The survey of the containers before the first effect and after the last undo (None: nobody
+    looked again)."""
+
+    before_at_s: Interval
+    after_at_s: Interval | None = None
+    targets: tuple[str, ...] = ()
+    changes: tuple[ChangeFacts, ...] = ()
+
+
 class FaultFacts(_Facts, frozen=True, kw_only=True):
     """The life of one fault. `evidence` is what its effect checks asked for and measured."""
 

@@ -6,6 +6,7 @@ A journal that just stops gives a record of all that is in it; the verdict says 
 from collections.abc import Iterable
 
 from breakfix.engine.events import Line
+from breakfix.engine.timeline.certificate import survey_facts
 from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
@@ -45,6 +46,9 @@ def fold(lines: Iterable[Line]) -> Record:
         setup=tuple(command for command in commands if command.stage == "setup"),
         teardown=tuple(command for command in commands if command.stage == "teardown"),
         processes=tuple(seen.processes.values()),
+        survey=survey_facts(
+            seen.surveys.get("before"), seen.surveys.get("after"), seen.lives.repairs.values()
+        ),
         rebound=tuple(seen.rebound),
         cancelled=tuple(seen.cancelled),
         invalid=tuple(seen.invalid),

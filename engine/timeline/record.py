@@ -23,6 +23,7 @@ from breakfix.engine.timeline.facts import (
     RunFacts,
     SampleFacts,
     StepFacts,
+    SurveyFacts,
     UnitFacts,
     WriterFacts,
 )
@@ -167,6 +168,7 @@ class Record(_Part, frozen=True, kw_only=True):
     setup: tuple[CommandFacts, ...] = ()
     teardown: tuple[CommandFacts, ...] = ()
     processes: tuple[ProcessFacts, ...] = ()
+    survey: SurveyFacts | None = None
     rebound: tuple[ReboundFacts, ...] = ()
     cancelled: tuple[CancelFacts, ...] = ()
     invalid: tuple[str, ...] = ()

@@ -1,0 +1,66 @@
+"""What is not as it was, and why: the residue certificate of the containers of a run. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Literal
+
+from breakfix.engine.timeline.facts import ChangeFacts, Interval, RepairFacts, SurveyFacts
+
+Fields = Mapping[str, str]
+Why = Literal["repair", "removed", "residue"]
+REPAIRED_FIELDS: Final = frozenset({"running", "paused", "id"})
+"""What a repair that stays may have changed on purpose."""
+
+
+def survey_facts(
+    before: tuple[Interval, Mapping[str, Fields]] | None,
+    after: tuple[Interval, Mapping[str, Fields]] | None,
+    repairs: Iterable[RepairFacts],
+) -> SurveyFacts | None:
+    """The two surveys held against each other; None where there was nothing to survey."""
+    if before is None or not before[1]:
+        return None
+    put_back = {repair.unit for repair in repairs if repair.put_back and repair.ok}
+    kept = {repair.target for repair in repairs if repair.ok and repair.unit not in put_back}
+    found = [] if after is None else list(_changes(before[1], after[1], kept))
+    return SurveyFacts(
+        before_at_s=before[0],
+        after_at_s=after[0] if after is not None else None,
+        targets=tuple(before[1]),
+        changes=tuple(found),
+    )
+
+
+def _changes(
+    before: Mapping[str, Fields], after: Mapping[str, Fields], kept: set[str]
+) -> Iterator[ChangeFacts]:
+    for target, old in before.items():
+        new = after.get(target, {"unknown": "it was not surveyed"})
+        for field in _fields(old, new):
+            was, now = old.get(field, ""), new.get(field, "")
+            if was == now or _equivalent(field, was, now):
+                continue
+            yield ChangeFacts(
+                target=target, field=field, before=was, after=now, why=_why(field, target in kept)
+            )
+
+
+def _why(field: str, repaired: bool) -> Why:
+    if field == "there":
+        # No fault and no repair removes a container: somebody else did.
+        return "removed"
+    return "repair" if repaired and field in REPAIRED_FIELDS else "residue"
+
+
+def _fields(old: Fields, new: Fields) -> Iterable[str]:
+    if "unknown" in old:
+        return ()
+    if "unknown" in new:
+        return ("unknown",)
+    if new.get("there") == "no":
+        return ("there",)
+    return dict.fromkeys([*old, *new])
+
+
+def _equivalent(field: str, was: str, now: str) -> bool:
+    # An undo spells "all CPUs" out, since the engine takes no empty list.
+    return field == "cpuset" and was == "all" and now.startswith("0-")
