@@ -19,7 +19,7 @@ class Resolve(Probe, frozen=True, kw_only=True):
     """
 
     serves: ClassVar[tuple[Kind, ...]] = ("none",)
-    result: ClassVar[dict[str, str]] = {"addresses": "list of text, sorted"}
+    result: ClassVar[dict[str, str]] = {"addresses": "list of text: sorted"}
     examples = ({"name": "localhost"}, {"name": "localhost", "address": "127.0.0.1"})
 
     name: Annotated[str, Meta(min_length=1, description="The name.")]

@@ -18,7 +18,7 @@ class Health(Probe, frozen=True, kw_only=True):
     serves: ClassVar[tuple[Kind, ...]] = ("docker",)
     needs: ClassVar[tuple[str, ...]] = ("a Docker engine", "a health check of the container")
     result: ClassVar[dict[str, str]] = {
-        "health": "healthy, unhealthy or starting",
+        "health": "text: healthy, unhealthy or starting",
         "failing_streak": "integer: how often it has failed in a row",
     }
     examples = ({}, {"health": "unhealthy"})

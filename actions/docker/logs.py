@@ -20,7 +20,7 @@ class Logs(Probe, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = ("a Docker engine", "a log driver that can be read")
     result: ClassVar[dict[str, str]] = {
         "count": "integer: how many lines were seen",
-        "line": "the first of them: at most 500 characters",
+        "line": "text: the first of them, at most 500 characters",
     }
     examples = ({"pattern": "ready to accept connections"}, {"pattern": "(?i)error"})
 

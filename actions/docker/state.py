@@ -18,7 +18,7 @@ class State(Probe, frozen=True, kw_only=True):
     serves: ClassVar[tuple[Kind, ...]] = ("docker",)
     needs: ClassVar[tuple[str, ...]] = ("a Docker engine",)
     result: ClassVar[dict[str, str]] = {
-        "state": "its state",
+        "state": "text: its state",
         "exit_code": "integer: of its last end",
         "restarts": "integer: how often its restart policy has started it again",
     }

@@ -39,7 +39,7 @@ RESULT: Final = {
     "status": "integer",
     "duration_s": "number: until the whole answer was there",
     "body": "text: at most 4096 characters",
-    "json": "the body, where it is JSON",
+    "json": "any: the body, where it is JSON",
 }
 
 _SECRET: Final = re.compile(r"\$\{secret:([a-z][a-z0-9_]*)\}")

@@ -15,7 +15,7 @@ class Running(Probe, frozen=True, kw_only=True):
     serves: ClassVar[tuple[Kind, ...]] = ("process",)
     result: ClassVar[dict[str, str]] = {
         "running": "boolean",
-        "state": "its state as in proc(5): R, S, D; T where all of it is stopped; empty where none is",
+        "state": "text: as in proc(5): R, S, D; T where all of it is stopped; empty where none is",
         "processes": "integer: how many it consists of",
     }
 

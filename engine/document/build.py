@@ -131,7 +131,10 @@ class Builder:
         if text in _WORDS:
             return True
         return text[:1] in _BEGINS_A_NUMBER and bool(
-            _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)
+            _INTEGER.fullmatch(text)
+            or _FLOAT.fullmatch(text)
+            or _BASED.fullmatch(text)
+            or _NOT_FINITE.fullmatch(text)
         )
 
     def _plain(self, node: Any) -> Any:
@@ -151,8 +154,11 @@ class Builder:
                 return int(text)
             self._report(span_of(node), "the number is too large", "quote it, if it is no number")
         elif _LEADING_ZERO.fullmatch(text):
+            sign = text[0].strip("+0123456789")
             stripped = text.lstrip("+-0_") or "0"
-            hint = f"quote it, or write {stripped}, or 0o{stripped} if it is octal"
+            hint = f"quote it, or write {sign}{stripped}"
+            if not sign and _BASED.fullmatch(f"0o{stripped}"):
+                hint += f", or 0o{stripped} if it is octal"
             self._report(span_of(node), f"{text} may be decimal or octal", hint)
         elif _DATE.fullmatch(text):
             self._report(span_of(node), f"{text} looks like a date", "quote it")

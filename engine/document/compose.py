@@ -119,7 +119,7 @@ def _explained(error: MarkedYAMLError, text: str) -> SyntaxProblem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     problem = str(error.problem or error.context)
-    if problem == "but found another document":
+    if problem in ("but found another document", "did not find expected <document start>"):
         return SyntaxProblem(
             _point(line, column), "a second document begins here", "a file holds one document"
         )

@@ -6,6 +6,7 @@ Attributes are members of mappings and nothing else.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from breakfix.engine.errors import ExpressionError
 
 TEXT_CHARS_MAX: Final = 1 << 20
+DEPTH_MAX: Final = 50
+"""How deeply an expression may be nested; Python compiles at most 200 parentheses in each other."""
+
 _INTEGER_MAX: Final = 1 << 63
 _ROUND_DIGITS_MAX: Final = 9
 
@@ -70,7 +74,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _sandbox() -> _Sandbox:
-    sandbox = _Sandbox(undefined=StrictUndefined)
+    # What the optimizer computes beforehand goes into the code as text, and `inf` is none of Python's.
+    sandbox = _Sandbox(undefined=StrictUndefined, optimized=False)
     sandbox.globals.clear()
     return sandbox
 
@@ -98,6 +103,8 @@ def compiled(expression: str) -> Callable[[Mapping[str, Any]], Any]:
             raise ExpressionError(f"`{expression}`: {error}") from None
         except (TemplateError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
             raise ExpressionError(f"`{expression}`: {error}") from error
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ExpressionError(f"`{expression}` is not a finite number")
         return found
 
     return value
@@ -112,18 +119,24 @@ def _parsed(expression: str) -> nodes.Expr:
     except TemplateError as error:
         raise ExpressionError(f"`{expression}` is no expression: {error.message}") from error
     except RecursionError:
-        raise ExpressionError("the expression is nested too deeply") from None
-    _refuse(tree, inside_in=False)
+        raise _too_deep() from None
+    _refuse(tree, 1, inside_in=False)
     return tree
 
 
-def _refuse(node: nodes.Node, *, inside_in: bool) -> None:
+def _refuse(node: nodes.Node, depth: int, *, inside_in: bool) -> None:
     """Raise ExpressionError for all that is not allowed."""
+    if depth > DEPTH_MAX:
+        raise _too_deep()
     kind = type(node).__name__.lower()
     if not isinstance(node, _ALLOWED):
         raise ExpressionError(f"{_WORDS.get(kind, kind)} cannot stand in an expression")
     if isinstance(node, nodes.List | nodes.Tuple) and not inside_in:
         raise ExpressionError("a list can stand only behind `in`")
+    if isinstance(node, nodes.Name) and node.name == "self":
+        raise ExpressionError("there is no self")  # Jinja2 has one of its own
+    if isinstance(node, nodes.Const) and node.value == math.inf:
+        raise ExpressionError("a number is too large")
     if isinstance(node, nodes.Filter):
         _refuse_filter(node)
     if isinstance(node, nodes.Test) and (node.name not in _TESTS or node.args or node.kwargs):
@@ -131,7 +144,12 @@ def _refuse(node: nodes.Node, *, inside_in: bool) -> None:
             f"there is no test {node.name}; there are {', '.join(sorted(_TESTS))}"
         )
     for child in node.iter_child_nodes():
-        _refuse(child, inside_in=isinstance(node, nodes.Operand) and node.op in ("in", "notin"))
+        behind_in = isinstance(node, nodes.Operand) and node.op in ("in", "notin")
+        _refuse(child, depth + 1, inside_in=behind_in)
+
+
+def _too_deep() -> ExpressionError:
+    return ExpressionError("the expression is nested too deeply")
 
 
 _WORDS: Final = {
