@@ -127,7 +127,7 @@ def load(wanted: Iterable[str]) -> dict[str, type[Action]]:
 
 def _load(name: str) -> type[Action]:
     if _NAME.fullmatch(name) is None:
-        raise UsageError(f"there is no action {name!r}.", hint=_suggestion(name))
+        raise UsageError(f"there is no action {name!r}.", hint=suggestion(name))
     module_name = f"breakfix.actions.{name}"
     try:
         module = importlib.import_module(module_name)
