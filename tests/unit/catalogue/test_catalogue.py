@@ -218,9 +218,9 @@ def test_a_module_without_an_action_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_missing_dependency_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """An action whose import needs a module that is not there is not called unknown."""
     monkeypatch.delitem(sys.modules, "breakfix.actions.tcp.connect", raising=False)
-    monkeypatch.setitem(sys.modules, "asyncio", None)
+    monkeypatch.setitem(sys.modules, "socket", None)
 
-    with pytest.raises(UsageError, match=r"the action tcp\.connect cannot be imported.*asyncio"):
+    with pytest.raises(UsageError, match=r"the action tcp\.connect cannot be imported.*socket"):
         catalogue.load(["tcp.connect"])
 
 
