@@ -14,6 +14,7 @@ from msgspec import Struct
 from breakfix.engine import catalogue
 from breakfix.engine.action import Action
 from breakfix.engine.document import Document, Place, read
+from breakfix.engine.document.read import pointer
 from breakfix.engine.errors import DocumentError, ExpressionError, UsageError
 from breakfix.engine.model import (
     Expectation,
@@ -26,7 +27,7 @@ from breakfix.engine.model import (
 )
 from breakfix.engine.validate.folder import anchored
 from breakfix.engine.validate.inputs import put_in_all, values_of
-from breakfix.engine.validate.references import references
+from breakfix.engine.validate.semantics import Finding, findings
 
 _PARTS: Final[dict[str, Any]] = {
     "inputs": Input,
@@ -223,9 +224,14 @@ class _Checking:
             found = _flaws(definition, self._as_written(value, place))
             for flaw in found:
                 self._flaw(flaw, place)
-            if not found:
+            if not found and not self._is_told(place):
                 self._problem(place, str(error))
             return None
+
+    def _is_told(self, place: Place) -> bool:
+        """Whether something inside of a part was told already, such as an unknown input."""
+        begin = pointer(place)
+        return any(problem.path.startswith(f"{begin}/") for problem in self.problems)
 
     def _as_written(self, value: Any, place: Place) -> Any:
         """A probe in the form of the file, as the published schema has it."""
@@ -260,12 +266,16 @@ class _Checking:
             self._try(values, found[name], name, inside)
 
     def _meaning(self, scenario: Scenario, actions: Mapping[str, type[Action]]) -> None:
-        for place, message, hint in references(scenario):
+        told = {problem.path for problem in self.problems}
+        for finding in findings(scenario, actions):
+            if pointer(finding.place) in told or (finding.warning and self._broken):
+                continue
             # What is said of a stand-in is not so of what it stands for.
-            if not any(repr(name) in message for name in self._broken) and not (
-                len(place) > 1 and str(place[1]) in self._broken
-            ):
-                self._problem(place, message, hint)
+            about_broken = any(name in self._broken for name in map(str, finding.place)) or any(
+                f"'{name}'" in f"'{word}'" for name in self._broken for word in _words(finding)
+            )
+            if not about_broken:
+                self._problem(finding.place, finding.message, finding.hint, warning=finding.warning)
 
     # --- problems ---
 
@@ -273,11 +283,19 @@ class _Checking:
         self._problem((*place, *flaw.place), flaw.message, flaw.hint, at_value=not flaw.at_key)
 
     def _problem(
-        self, place: Place, message: str, hint: str = "", *, at_value: bool = False
+        self,
+        place: Place,
+        message: str,
+        hint: str = "",
+        *,
+        at_value: bool = False,
+        warning: bool = False,
     ) -> None:
         positions = self.document.positions
         span = positions.value(place) if at_value else positions.key(place)
-        self.problems.append(self.document.problem(span, message, hint, place=place))
+        self.problems.append(
+            self.document.problem(span, message, hint, place=place, warning=warning)
+        )
 
 
 def _if_good(key: str, value: Any) -> dict[str, Any]:
@@ -287,6 +305,11 @@ def _if_good(key: str, value: Any) -> dict[str, Any]:
     except msgspec.ValidationError:
         return {}
     return {key: value}
+
+
+def _words(finding: Finding) -> list[str]:
+    """The names in a message, without quotes and colons."""
+    return [word.strip("'\":,;.") for word in finding.message.split()]
 
 
 def _flaws(definition: str, value: Any) -> list[Any]:

@@ -1,0 +1,41 @@
+"""What is declared and not used: warnings."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from breakfix.engine.model import Scenario
+from breakfix.engine.validate.semantics.finding import Finding
+
+
+def findings(scenario: Scenario) -> Iterator[Finding]:
+    """Targets, probes and secrets that nothing names. Inputs are put in before: see `check`."""
+    targets: set[str | None] = {step.target for step in scenario.steps}
+    targets |= {probe.target for probe in scenario.probes.values()}
+    targets |= {target.of for target in scenario.targets.values()}
+    probes: set[str | None] = {step.uses for step in scenario.steps}
+    for target in scenario.targets.values():
+        probes.add(target.process.ready if target.process is not None else None)
+    for step in scenario.steps:
+        if step.fan_out is not None and step.fan_out.next_when is not None:
+            probes.add(step.fan_out.next_when.probe)
+    for name, target in scenario.targets.items():
+        if name not in targets and (target.process is None or target.process.ready is None):
+            yield _unused("targets", name, "target")
+    for name in scenario.probes:
+        if name not in probes:
+            yield _unused("probes", name, "probe")
+    written = str(_with(scenario)) if scenario.secrets else ""
+    for name in scenario.secrets:
+        if f"secrets.{name}" not in written and f"${{secret:{name}}}" not in written:
+            yield _unused("secrets", name, "secret")
+
+
+def _with(scenario: Scenario) -> Any:
+    values = [step.with_ for step in scenario.steps]
+    return msgspec.to_builtins(values + [probe.with_ for probe in scenario.probes.values()])
+
+
+def _unused(section: str, name: str, what: str) -> Finding:
+    return Finding(place=(section, name), message=f"the {what} {name!r} is not used", warning=True)

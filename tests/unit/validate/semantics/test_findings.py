@@ -1,0 +1,204 @@
+"""What the semantic checks find: one case a rule, as data."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breakfix.engine import catalogue
+from breakfix.engine.action import Action
+from breakfix.engine.errors import UsageError
+from breakfix.engine.model import Scenario
+from breakfix.engine.validate.semantics import Finding, findings
+
+Data = dict[str, Any]
+
+BASE: Data = {
+    "version": 1,
+    "name": "x",
+    "targets": {
+        "app": {"docker": {"name": "app"}},
+        "web": {"docker": {"labels": {"a": "b"}}, "pick": "50%"},
+        "shop": {"process": {"command": ["sleep", "1"]}},
+    },
+    "probes": {
+        "up": {"uses": "docker.state", "target": "app"},
+        "died": {"uses": "docker.event", "with": {"event": "die"}, "target": "app"},
+        "page": {"uses": "http.get", "with": {"url": "http://127.0.0.1/"}},
+    },
+    "steps": [
+        {"id": "pause", "inject": "docker.pause", "target": "app"},
+        {"id": "noticed", "detect": "up", "depends_on": ["pause"], "within": "10s"},
+        {"id": "thaw", "remediate": "docker.unpause", "target": "app", "depends_on": ["noticed"]},
+        {"id": "whole", "verify": "up", "depends_on": ["thaw"], "within": "10s"},
+    ],
+    "expect": [{"fault": "pause", "restored_within": "30s"}],
+}
+
+
+def found(data: Data) -> list[Finding]:
+    """The findings of a document."""
+    scenario = msgspec.convert(data, Scenario)
+    actions: dict[str, type[Action]] = {}
+    names = [step.uses for step in scenario.steps if "." in step.uses]
+    for name in [*names, *(probe.uses for probe in scenario.probes.values())]:
+        try:
+            actions |= catalogue.load([name])
+        except UsageError:
+            continue
+    return list(findings(scenario, actions))
+
+
+def changed(place: tuple[str | int, ...], value: Any) -> Data:
+    """The base with one value put in (None: taken out)."""
+    data = copy.deepcopy(BASE)
+    inside: Any = data
+    for part in place[:-1]:
+        inside = inside[part]
+    if value is None:
+        del inside[place[-1]]
+    elif isinstance(inside, list) and place[-1] == len(inside):
+        inside.append(value)
+    else:
+        inside[place[-1]] = value
+    return data
+
+
+def test_the_base_has_only_what_is_not_used() -> None:
+    """Warnings for what is declared and not used, and nothing else."""
+    assert {(f.place, f.warning) for f in found(BASE)} == {
+        (("targets", "web"), True),
+        (("targets", "shop"), True),
+        (("probes", "died"), True),
+        (("probes", "page"), True),
+    }
+
+
+NEW = ("steps", 4)
+CASES: list[tuple[tuple[str | int, ...], Any, str]] = [
+    (("steps", 1, "id"), "pause", "the id 'pause' stands twice"),
+    (("steps", 0, "target"), "ap", "there is no target 'ap'"),
+    (("steps", 1, "detect"), "upp", "there is no probe 'upp'"),
+    (("steps", 1, "depends_on"), ["paus"], "there is no step 'paus'"),
+    (("steps", 1, "depends_on"), [{"any": ["nope", "pause"]}], "there is no step 'nope'"),
+    (("steps", 1, "depends_on"), [{"after": "1s"}], "an edge has one of step and any"),
+    (("steps", 0, "depends_on"), ["whole"], "steps wait for each other: "),
+    (("steps", 0, "hold"), {"until": "nope", "at_most": "5s"}, "there is no step 'nope'"),
+    (("steps", 3, "depends_on"), [{"step": "noticed", "is": "active"}], "noticed is no fault: it is never active"),
+    (("steps", 3, "depends_on"), [{"step": "thaw", "is": "failed"}, "thaw"], "whole can never run"),
+    (("steps", 1, "within"), None, "noticed would poll for ever"),
+    (("steps", 1, "within"), "11m", "11m is beyond the deadline of 10m"),
+    (("steps", 0, "within"), "5s", "`within` means nothing in a inject step"),
+    (("steps", 2, "hold"), "5s", "`hold` means nothing in a remediate step"),
+    (("steps", 1, "is"), "seen", "up is a state: it is never seen"),
+    (("steps", 1, "with"), {"a": 1}, "up has its parameters where it is declared"),
+    (("steps", 2, "remediate"), "docker.pause", "docker.pause cannot remediate"),
+    (("steps", 0, "target"), "shop", "docker.pause does not work on shop, which is a process target"),
+    (("steps", 0, "target"), None, "docker.pause needs a target"),
+    (("targets", "app", "docker"), {"labels": {"a": "b"}}, "how many of app are meant is not said"),
+    (("targets", "app", "docker"), {"name": "a", "labels": {}}, "chosen by one of name, labels and compose"),
+    (("targets", "app", "process"), {"command": ["x"]}, "a target is one of docker, process and of"),
+    (("targets", "shop", "pick"), 2, "nothing to pick"),
+    (("targets", "rest"), {"of": "web"}, "`of` and `except` go together"),
+    (("targets", "rest"), {"of": "rest", "except": "picked"}, "sets are the rest of each other"),
+    (("targets", "shop", "process", "ready"), "died", "died is an event: it is never good"),
+    (("secrets",), {"t": {}}, "a secret has one of env and file"),
+    (NEW, {"id": "n"}, "a step has one of"),
+    (NEW, {"id": "n", "wait": "1s", "verify": "up", "within": "1s"}, "this has verify and wait"),
+    (NEW, {"id": "n", "inject": "docker.stop", "target": "app"}, "pause and n both take state of app, unordered"),
+    (NEW, {"id": "n", "verify": "died", "within": "5s"}, "how long died must not be seen is not said"),
+    (NEW, {"id": "n", "wait": "1s", "fan_out": {"wave": 1}}, "`fan_out` needs a target"),
+    (NEW, {"id": "n", "wait": "1s", "when": "steps.nope.state == 'x'"}, "there is no step 'nope'"),
+    (NEW, {"id": "n", "wait": "1s", "when": "{{ inputs.x }}"}, "`when` is an expression as it is"),
+    (NEW, {"id": "n", "wait": "1s", "when": "foo.bar"}, "there is no name 'foo'"),
+    (NEW, {"id": "n", "wait": "1s", "when": "inputs.nope"}, "there is no input 'nope'"),
+    (NEW, {"id": "n", "wait": "1s", "when": "secrets.t"}, "a secret can stand only in `with`"),
+    (NEW, {"id": "n", "wait": "1s", "when": "steps.whole.state == 'x'"}, "whole is not upstream of n"),
+    (NEW, {"id": "n", "remediate": "command.run", "with": {"argv": ["{{ steps.whole.result.nope }}"]}, "depends_on": ["whole"]}, "there is no result of whole 'nope'"),
+    (NEW, {"id": "n", "remediate": "command.run", "with": {"argv": ["{{ secrets.t }}"]}}, "there is no secret 't'"),
+    (NEW, {"id": "n", "remediate": "command.run", "target": "app", "with": {"argv": ["x"]}}, "command.run has no target"),
+    (NEW, {"id": "n", "verify": "up", "within": "1s", "every": "1s", "consecutive": 9}, "do not fit into 1s"),
+    (("expect", 0), {"fault": "pause"}, "a row expects one of"),
+    (("expect", 0, "fault"), "thaw", "'thaw' is no inject step"),
+    (("expect", 0, "fault"), "paus", "there is no step 'paus'"),
+    (("steps", 3), {"id": "whole", "wait": "1s", "depends_on": ["thaw"]}, "nothing measures restored_within"),
+    (("steps", 2), {"id": "thaw", "wait": "1s", "depends_on": ["noticed"]}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"), CASES, ids=[case[2][:60] or "-" for case in CASES]
+)
+def test_what_is_found(place: tuple[str | int, ...], value: Any, said: str) -> None:
+    """The message of the rule, as an error."""
+    errors = [finding for finding in found(changed(place, value)) if not finding.warning]
+    if said:
+        assert any(said in finding.message for finding in errors), errors
+    else:
+        assert errors == []
+
+
+def test_a_repair_that_can_never_heal_is_found() -> None:
+    """`healed_by: repair` without a repair downstream."""
+    data = changed(("expect", 0, "healed_by"), "repair")
+    data["steps"][2] = {"id": "thaw", "wait": "1s", "depends_on": ["noticed"]}
+    assert any("a repair can never heal it" in finding.message for finding in found(data))
+
+
+def test_a_cycle_does_not_hide_other_findings() -> None:
+    """And is told as its path."""
+    data = changed(("steps", 0, "depends_on"), ["whole"])
+    data["steps"][3]["verify"] = "nope"
+    messages = [finding.message for finding in found(data)]
+    assert any("noticed -> thaw" in message for message in messages), messages
+    assert "there is no probe 'nope'" in messages
+
+
+def test_a_hold_until_what_waits_for_its_end_is_a_cycle() -> None:
+    """`until` edges count."""
+    data = changed(("steps", 0, "hold"), {"until": "whole", "at_most": "60s"})
+    data["steps"][3]["depends_on"] = [{"step": "pause", "is": "undone"}]
+    assert any("pause is held until whole" in finding.message for finding in found(data))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(2, 8).flatmap(
+        lambda n: st.lists(
+            st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=14
+        ).map(lambda edges: (n, edges))
+    )
+)
+def test_a_cycle_is_found_exactly_where_there_is_one(
+    case: tuple[int, list[tuple[int, int]]],
+) -> None:
+    """Against a plain search on the same graph."""
+    count, pairs = case
+    steps = [
+        {"id": f"s{i}", "wait": "0s", "depends_on": sorted({f"s{b}" for a, b in pairs if a == i})}
+        for i in range(count)
+    ]
+    messages = [f.message for f in found({"version": 1, "name": "x", "steps": steps})]
+    assert any("wait for each other" in m for m in messages) == _cyclic(count, pairs)
+
+
+def _cyclic(count: int, pairs: list[tuple[int, int]]) -> bool:
+    left = set(range(count))
+    while left:
+        free = {i for i in left if not any(a == i and b in left for a, b in pairs)}
+        if not free:
+            return True
+        left -= free
+    return False
+
+
+def test_every_module_of_the_checks_is_used() -> None:
+    """None is forgotten by the entry point."""
+    import breakfix.engine.validate.semantics as package
+
+    folder = Path(str(package.__file__)).parent
+    assert all(hasattr(package, file.stem) for file in folder.glob("[a-z]*.py"))
