@@ -186,7 +186,6 @@ class _Checking:
             return msgspec.convert(data, Scenario)
         except msgspec.ValidationError as error:
             fallback = error
-        before = len(self.problems)
         mended: dict[str, Any] = dict(_MINIMAL)
         for key, value in data.items():
             if (kind := _PARTS.get(key)) is None:
@@ -199,7 +198,7 @@ class _Checking:
                 mended[key] = [part for part in listed if part is not None]
         for flaw in _flaws("", {**data, "probes": {}}):
             self._flaw(flaw, ())
-        if len(self.problems) == before:
+        if not self.problems:
             self._problem((), str(fallback))
         try:
             return msgspec.convert(mended, Scenario)
