@@ -1,27 +1,42 @@
 """What is not as it was, and why: the residue certificate of the containers of a run. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
-from breakfix.engine.timeline.facts import ChangeFacts, Interval, RepairFacts, SurveyFacts
+from breakfix.engine.timeline.facts import (
+    ChangeFacts,
+    FaultFacts,
+    Interval,
+    RepairFacts,
+    SurveyFacts,
+)
 
 Fields = Mapping[str, str]
 Why = Literal["repair", "removed", "residue"]
 REPAIRED_FIELDS: Final = frozenset({"running", "paused", "id"})
 """What a repair that stays may have changed on purpose."""
+LIMIT_FIELDS: Final = frozenset({"cpus", "cpuset", "memory", "swap", "pids"})
+"""What it may have set to another value than the fault did."""
 
 
 def survey_facts(
     before: tuple[Interval, Mapping[str, Fields]] | None,
     after: tuple[Interval, Mapping[str, Fields]] | None,
-    repairs: Iterable[RepairFacts],
+    repairs: Collection[RepairFacts],
+    faults: Iterable[FaultFacts],
 ) -> SurveyFacts | None:
     """The two surveys held against each other; None where there was nothing to survey."""
     if before is None or not before[1]:
         return None
     put_back = {repair.unit for repair in repairs if repair.put_back and repair.ok}
     kept = {repair.target for repair in repairs if repair.ok and repair.unit not in put_back}
-    found = [] if after is None else list(_changes(before[1], after[1], kept))
+    # A repair without a target changed the container if a fault of it ended without our undo.
+    healed = (
+        {f.target for f in faults if f.ended_by not in (None, "engine")} if "" in kept else set()
+    )
+    allowed = {target: REPAIRED_FIELDS for target in kept}
+    allowed |= {target: REPAIRED_FIELDS | LIMIT_FIELDS for target in healed}
+    found = [] if after is None else list(_changes(before[1], after[1], allowed))
     return SurveyFacts(
         before_at_s=before[0],
         after_at_s=after[0] if after is not None else None,
@@ -31,7 +46,9 @@ def survey_facts(
 
 
 def _changes(
-    before: Mapping[str, Fields], after: Mapping[str, Fields], kept: set[str]
+    before: Mapping[str, Fields],
+    after: Mapping[str, Fields],
+    allowed: Mapping[str, frozenset[str]],
 ) -> Iterator[ChangeFacts]:
     for target, old in before.items():
         new = after.get(target, {"unknown": "it was not surveyed"})
@@ -39,16 +56,15 @@ def _changes(
             was, now = old.get(field, ""), new.get(field, "")
             if was == now or _equivalent(field, was, now):
                 continue
-            yield ChangeFacts(
-                target=target, field=field, before=was, after=now, why=_why(field, target in kept)
-            )
+            why = _why(field, allowed.get(target, frozenset()))
+            yield ChangeFacts(target=target, field=field, before=was, after=now, why=why)
 
 
-def _why(field: str, repaired: bool) -> Why:
+def _why(field: str, allowed: frozenset[str]) -> Why:
     if field == "there":
         # No fault and no repair removes a container: somebody else did.
         return "removed"
-    return "repair" if repaired and field in REPAIRED_FIELDS else "residue"
+    return "repair" if field in allowed else "residue"
 
 
 def _fields(old: Fields, new: Fields) -> Iterable[str]:

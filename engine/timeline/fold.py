@@ -47,7 +47,10 @@ def fold(lines: Iterable[Line]) -> Record:
         teardown=tuple(command for command in commands if command.stage == "teardown"),
         processes=tuple(seen.processes.values()),
         survey=survey_facts(
-            seen.surveys.get("before"), seen.surveys.get("after"), seen.lives.repairs.values()
+            seen.surveys.get("before"),
+            seen.surveys.get("after"),
+            tuple(seen.lives.repairs.values()),
+            faults,
         ),
         rebound=tuple(seen.rebound),
         cancelled=tuple(seen.cancelled),

@@ -88,7 +88,9 @@ def test_the_guardian_undoes_when_the_engine_is_killed(cli: Any, wait_for: Any) 
 
 def test_the_deadline_ends_a_run(cli: Any) -> None:
     """At the deadline everything is undone, and the run is aborted."""
-    done = cli.run("run", cli.write(HELD + "    limits: {deadline: 3s}\n"))
+    text = HELD.replace("wait: 300s", "wait: 2500ms").replace("within: 30s", "within: 2s")
+    text += "      - {id: longer, wait: 2500ms, depends_on: [long]}\n    limits: {deadline: 3s}\n"
+    done = cli.run("run", cli.write(text))
     assert done.returncode == 4, done.stdout + done.stderr
     assert len(cli.events("fault_ended")) == 1
 

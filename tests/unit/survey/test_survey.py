@@ -85,20 +85,20 @@ def test_what_is_not_as_it_was_has_a_reason(
     """What a repair that stays may change is told apart from what was left behind."""
     before = fields()
     now = {key: value for key, value in {**before, **after}.items() if value}
-    facts = survey_facts(((0, 0), {"web": before}), ((9, 9), {"web": now}), repairs)
+    facts = survey_facts(((0, 0), {"web": before}), ((9, 9), {"web": now}), repairs, [])
     assert facts is not None
     assert [change.why for change in facts.changes] == whys
 
 
 def test_a_container_that_somebody_removed_is_not_ours() -> None:
     """No fault removes one."""
-    facts = survey_facts(((0, 0), {"web": fields()}), ((9, 9), {"web": {"there": "no"}}), [])
+    facts = survey_facts(((0, 0), {"web": fields()}), ((9, 9), {"web": {"there": "no"}}), [], [])
     assert facts is not None
     assert [(change.field, change.why) for change in facts.changes] == [("there", "removed")]
 
 
 def test_doubt_counts_as_residue() -> None:
     """A container that cannot be looked at again may be in any state."""
-    facts = survey_facts(((0, 0), {"web": fields()}), ((9, 9), {"web": {"unknown": "gone"}}), [])
+    facts = survey_facts(((0, 0), {"web": fields()}), ((9, 9), {"web": {"unknown": "gone"}}), [], [])
     assert facts is not None
     assert [change.why for change in facts.changes] == ["residue"]
