@@ -34,8 +34,8 @@ def survey_facts(
     healed = (
         {f.target for f in faults if f.ended_by not in (None, "engine")} if "" in kept else set()
     )
-    allowed = {target: REPAIRED_FIELDS for target in kept}
-    allowed |= {target: REPAIRED_FIELDS | LIMIT_FIELDS for target in healed}
+    allowed = dict.fromkeys(kept, REPAIRED_FIELDS)
+    allowed |= dict.fromkeys(healed, REPAIRED_FIELDS | LIMIT_FIELDS)
     found = [] if after is None else list(_changes(before[1], after[1], allowed))
     return SurveyFacts(
         before_at_s=before[0],
