@@ -218,6 +218,21 @@ def verify(path: Path) -> Verification:
     return Verification(lines=len(lines), head=head, problems=tuple(problems))
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living writer holds the lock of a journal. Raises JournalError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def boot_id() -> str:
     """The kernel's name of this boot (random(4))."""
     return _first_line(Path("/proc/sys/kernel/random/boot_id"))

@@ -9,7 +9,6 @@ from msgspec import Struct
 from breakfix.engine import survey
 from breakfix.engine.action import ExecOp, Identity
 from breakfix.engine.describe import describe
-from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
@@ -218,21 +217,3 @@ def _close(journal: Journal, role: Role) -> bool:
         sync=True,
     )
     return clean
-
-
-def is_alive(path: Path) -> bool:
-    """Whether a writer holds the journal. Raises JournalError."""
-    import fcntl
-    import os
-
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise JournalError(f"{path} cannot be opened: {error.strerror}.") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

@@ -49,13 +49,14 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
     metavar="DIR",
     help="Write the report in all formats into this folder.",
 )
+@click.option("--wait", is_flag=True, help="Wait for targets that another run has.")
 @click.option("--yes", is_flag=True, help="Do not ask before real targets are touched.")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
     """Run the scenario in FILE: break, watch, mend, verify, report."""
     dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
     report_dir, yes = options.pop("report_dir"), options.pop("yes")
-    plan_file = options.pop("plan_file")
+    plan_file, wait = options.pop("plan_file"), options.pop("wait")
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
     from breakfix.engine.cli.plan import shown
@@ -72,7 +73,7 @@ def command(context: click.Context, /, **options: Any) -> None:
         click.echo(shown(preview, "text"))
         return
     _confirm(chosen, yes=yes)
-    request = _request(chosen, planned, no_faults=no_faults)
+    request = _request(chosen, planned, no_faults=no_faults, wait=wait)
     _execute(context, request, targets, report_dir)
 
 
@@ -85,7 +86,9 @@ def _confirm(chosen: Chosen, *, yes: bool) -> None:
     click.confirm(f"This run breaks {', '.join(real)}. Go on?", abort=True)
 
 
-def _request(chosen: Chosen, planned: "RunPlan | None", *, no_faults: bool) -> "RunRequest":
+def _request(
+    chosen: Chosen, planned: "RunPlan | None", *, no_faults: bool, wait: bool
+) -> "RunRequest":
     from breakfix.engine.run.session import RunRequest
 
     replay = ["breakfix", "run", str(chosen.file), "--seed", str(chosen.seed)]
@@ -106,6 +109,7 @@ def _request(chosen: Chosen, planned: "RunPlan | None", *, no_faults: bool) -> "
             "kernel": platform.release(),
         },
         planned=planned,
+        wait=wait,
     )
 
 

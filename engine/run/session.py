@@ -1,6 +1,7 @@
 """One run from its first event to its last: set-up, targets, plan, graph, undo, teardown, verdict."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunEr
 from breakfix.engine.guardian_process import GuardianProcess
 from breakfix.engine.home import new_run_id, run_dir
 from breakfix.engine.journal import Journal, read
+from breakfix.engine.leases import Leases
 from breakfix.engine.model import RunPlan, Scenario
 from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
@@ -48,6 +50,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     command: str
     versions: dict[str, str]
     planned: RunPlan | None = None
+    wait: bool = False
+    """Wait for targets that another run has, instead of refusing."""
 
 
 class RunDone(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ class _Session:
         self._journal = Journal.create(self._folder, "engine")
         self._journal.listeners.extend(listeners)
         self._stopper = Stopper(self._journal)
+        self._leases = Leases(self._run_id)
         self._actions = catalogue.load(action_names(request.scenario))
         self._context: RunContext | None = None
 
@@ -98,6 +103,7 @@ class _Session:
                 with anyio.CancelScope(shield=True):
                     await wind_up(world, self._scenario, self._context)
             finally:
+                self._leases.close()
                 world.streams.close()
                 await world.session.close()
                 world.vehicles.close()
@@ -182,10 +188,20 @@ class _Session:
             no_faults=self._request.no_faults,
         )
         self._context = context
+        await self._take_leases(plan, world)
         await wait_ready(context)
         await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
         await Executor(context).run()
+
+    async def _take_leases(self, plan: RunPlan, world: World) -> None:
+        """Before the first effect on them, the containers of the plan are ours alone."""
+        targets = {key: bound.identity for key, bound in plan.bindings.items()}
+
+        def take(stop: threading.Event) -> None:
+            self._leases.take(targets, wait=self._request.wait, stop=stop)
+
+        await world.threads.call(take, world.threads.reads)
 
     def _plan(self) -> RunPlan:
         request = self._request

@@ -1,0 +1,133 @@
+"""Mutual exclusion: one run at a time on a target, by a lock that the kernel frees with its owner.
+
+A lease is flock(2) on a file named by the identity of the target, in one folder for the whole machine,
+whoever runs breakfix and wherever its home is. Process targets need none: nobody else knows them.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from breakfix.engine.action import Identity, Op
+from breakfix.engine.errors import JournalError, UsageError
+from breakfix.engine.events import FaultIntended
+from breakfix.engine.faults import open_faults
+from breakfix.engine.home import JOURNAL, run_dir, run_ids
+from breakfix.engine.journal import is_held, read
+
+FOLDER: Final = Path("/tmp/breakfix-leases")
+LOOK_EVERY_S: Final = 0.1
+
+
+class Busy(Struct, frozen=True, kw_only=True):
+    """Why a target cannot be had. `dead`: nobody will free it but `recover`."""
+
+    key: str
+    owner: str
+    why: str
+    dead: bool = False
+
+
+class Leases:
+    """The leases of one run. They end with `close`, or with the process."""
+
+    def __init__(self, run_id: str, folder: Path = FOLDER) -> None:
+        self._run_id = run_id
+        self._folder = folder
+        self._held: list[int] = []
+
+    def take(self, targets: Mapping[str, Identity], *, wait: bool, stop: threading.Event) -> None:
+        """Take the lease of every container, all or none; blocking. With `wait`, until they are free or
+        `stop` is set. Raises UsageError where another run has one, or has left a fault there."""
+        wanted = sorted(
+            (lease_name(identity), key)
+            for key, identity in targets.items()
+            if identity.kind == "docker"
+        )
+        if not wanted:
+            return
+        self._make_folder()
+        object_ids = {identity.object_id: key for key, identity in targets.items()}
+        while (busy := self._try(wanted) or left_open(object_ids)) is not None:
+            self.close()
+            if busy.dead or not wait or stop.is_set():
+                hint = "Say --wait to begin after it."
+                if busy.dead:
+                    hint = f"Run `breakfix recover {busy.owner}` first."
+                raise UsageError(f"{busy.key} {busy.why} run {busy.owner}.", hint=hint)
+            stop.wait(LOOK_EVERY_S)
+
+    def close(self) -> None:
+        """Give all of them back."""
+        for fd in self._held:
+            os.close(fd)
+        self._held.clear()
+
+    def _make_folder(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            self._folder.mkdir(mode=0o777)
+            # Everybody may make a lease; nobody may remove another's.
+            self._folder.chmod(0o1777)
+
+    def _try(self, wanted: Iterable[tuple[str, str]]) -> "Busy | None":
+        """None where all were taken; else the first that is not free."""
+        for name, key in wanted:
+            path = self._folder / name
+            fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.read(fd, 200).decode(errors="replace").strip()
+                os.close(fd)
+                return Busy(key=key, owner=owner or "unknown", why="is in use by")
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{self._run_id} (pid {os.getpid()})\n".encode(), 0)
+            self._held.append(fd)
+        return None
+
+
+def lease_name(identity: Identity) -> str:
+    """The name of the lease of a container: its id is unique in the world."""
+    return hashlib.sha256(identity.object_id.encode()).hexdigest()[:32]
+
+
+def left_open(object_ids: Mapping[str, str]) -> Busy | None:
+    """The first of these containers on which a run of this home, whose engine is dead, has left a fault.
+
+    Its guardian may be about to end it: the journal is held then.
+    """
+    for run_id in run_ids():
+        path = run_dir(run_id) / JOURNAL
+        if not _may_be_open(path):
+            continue
+        with contextlib.suppress(JournalError):
+            held = is_held(path)
+            for fault in open_faults(read(path)):
+                for object_id in _touched(fault.intent) & object_ids.keys():
+                    why = (
+                        "is being freed by the guardian of"
+                        if held
+                        else (f"has {fault.intent.action} left open by the dead")
+                    )
+                    return Busy(key=object_ids[object_id], owner=run_id, why=why, dead=not held)
+    return None
+
+
+def _may_be_open(path: Path) -> bool:
+    """Whether the last line is another than the clean end of a run."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    return b'"type":"run_ended"' not in last or b'"residue":true' in last
+
+
+def _touched(intent: FaultIntended) -> set[str]:
+    ops: list[Op] = [*intent.plan.apply, *intent.plan.undo]
+    return {op.target.object_id for op in ops if op.target is not None and op.target.object_id}
