@@ -292,6 +292,12 @@ class CancelRequested(_Event, frozen=True, kw_only=True, tag="cancel_requested")
     source: Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
 
 
+class UndoRequested(_Event, frozen=True, kw_only=True, tag="undo_requested"):
+    """Somebody asked for the end of one fault; the run goes on."""
+
+    step: str
+
+
 class RunInvalid(_Event, frozen=True, kw_only=True, tag="run_invalid"):
     """Something makes every verdict of this run worthless: a detect step's condition held before
     its fault, a fault was not seen effective, the clock jumped."""
@@ -320,7 +326,7 @@ Event = (
     WriterTaken | RunStarted | EndpointSeen | CommandIntended | CommandEnded | MarkIntended
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
     | AttemptEnded | SampleTaken | FaultIntended | FaultApplied | FaultActive | FaultEnding
-    | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested
+    | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
     | RunInvalid | RunErrored | RunEnded
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ the gone checks: what is over already is never undone again.
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -28,13 +28,10 @@ from breakfix.engine.events import (
     FaultResidue,
     Line,
     MarkGone,
-    MarkIntended,
-    RepairEnded,
-    RepairIntended,
     Role,
-    TargetStarted,
     UndoTried,
 )
+from breakfix.engine.open_faults import OpenFault, OpenMark
 from breakfix.engine.targets import process
 from breakfix.engine.vehicles import docker_api
 
@@ -58,23 +55,22 @@ class Vehicle(Protocol):
     def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome: ...
 
 
-class OpenFault(Struct, frozen=True, kw_only=True):
-    """A fault that was intended and not yet seen gone. `open_at_s` is the last instant at which it was
-    surely there, `repaired_at_s` when a repair on its target last succeeded since."""
+class Attempted:
+    """Vehicles that never raise: what could not be tried is an outcome that is not ok."""
 
-    intent: FaultIntended
-    started_at_s: float | None = None
-    active: bool = False
-    open_at_s: float | None = None
-    repaired_at_s: float | None = None
+    def __init__(self, vehicles: Vehicle) -> None:
+        self._vehicles = vehicles
+
+    def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
+        """Execute one op."""
+        try:
+            return self._vehicles.run(op, stop=stop)
+        except BreakfixError as error:
+            return Outcome(ok=False, error=str(error))
 
 
-class OpenMark(Struct, frozen=True, kw_only=True):
-    """Processes that may still carry a mark."""
-
-    mark: str
-    target: str
-    incarnation: str = ""
+End = FaultEnded | FaultResidue
+"""How the end of a fault came out."""
 
 
 class Injected(Struct, frozen=True, kw_only=True):
@@ -147,8 +143,8 @@ def inject(
 def _without_effect(
     fault: OpenFault, journal: Writer, vehicles: Vehicle, error: str, *, ours: bool
 ) -> Injected:
-    clean = end(fault, journal, vehicles, why="its effect was not seen", by="engine")
-    again = clean and fault.intent.lasting
+    came = end(fault, journal, vehicles, why="its effect was not seen", by="engine")
+    again = isinstance(came, FaultEnded) and fault.intent.lasting
     return Injected(active=False, fault=fault, error=error, ours=ours, again=again)
 
 
@@ -164,6 +160,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 def look(fault: OpenFault, vehicles: Vehicle) -> Seen:
     """Read the gone checks once. A fault without any is never seen gone."""
     seen: list[str] = []
+    vehicles = Attempted(vehicles)
     gone, reborn = bool(fault.intent.plan.gone), False
     for check in fault.intent.plan.gone:
         outcome = vehicles.run(check.op)
@@ -208,20 +205,20 @@ def _open_until(fault: OpenFault, now_s: float) -> float:
     return max(known, default=now_s)
 
 
-def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> bool:
-    """End one fault: gone checks first, else undo, at most three times. False: residue.
+def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> End:
+    """End one fault: gone checks first, else undo, at most three times.
 
     Never raises: what cannot be written down is undone all the same.
     """
     name = fault.intent.fault
+    vehicles = Attempted(vehicles)
     _note(journal, FaultEnding(fault=name, why=why, by=by))
     asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
     if seen.gone:
         cause = _cause(seen, repaired=fault.repaired_at_s is not None)
         between = (_open_until(fault, asked_at_s), journal.now_s())
-        _note(journal, _ended(fault, cause, between, seen.detail, by))
-        return True
+        return _noted(journal, _ended(fault, cause, between, seen.detail, by))
     for attempt in range(1, UNDO_ATTEMPTS + 1):
         started_at_s = journal.now_s()
         error, lost = _undo(fault, vehicles)
@@ -240,26 +237,21 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
         if lost is not None:
             cause = "repair" if fault.repaired_at_s is not None else lost
             between = (_open_until(fault, asked_at_s), journal.now_s())
-            _note(journal, _ended(fault, cause, between, error, by))
-            return True
+            return _noted(journal, _ended(fault, cause, between, error, by))
         detail, over = _wait_gone(fault, journal, vehicles)
         if over:
-            _note(journal, _ended(fault, "engine", (asked_at_s, journal.now_s()), detail, by))
-            return True
+            between = (asked_at_s, journal.now_s())
+            return _noted(journal, _ended(fault, "engine", between, detail, by))
         time.sleep(UNDO_PAUSE_S * attempt)
     manual = "; ".join(describe(op) for op in fault.intent.plan.undo)
-    _note(journal, FaultResidue(fault=name, why=error or detail, manual=manual, by=by))
-    return False
+    return _noted(journal, FaultResidue(fault=name, why=error or detail, manual=manual, by=by))
 
 
 def _undo(fault: OpenFault, vehicles: Vehicle) -> tuple[str, EndedBy | None]:
     """The first error; and what ended the fault, where what the undo was meant for is not there."""
     error = ""
     for op in fault.intent.plan.undo:
-        try:
-            outcome = vehicles.run(op)
-        except BreakfixError as problem:
-            return str(problem), None
+        outcome = vehicles.run(op)
         if outcome.gone:
             # What was made again or removed is not there; what lives again was restarted.
             gone_for: EndedBy = "other" if outcome.code == NOT_FOUND else "restart"
@@ -294,78 +286,48 @@ def _ended(
     )
 
 
-def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
-    """The faults that were intended and not seen gone, the oldest first. Residue is still open."""
-    found: dict[str, OpenFault] = {}
-    targets: dict[tuple[str, int], str] = {}
-    for line in lines:
-        event = line.event
-        if isinstance(event, FaultIntended):
-            found[event.fault] = OpenFault(intent=event)
-        elif isinstance(event, FaultApplied) and event.fault in found:
-            found[event.fault] = structs.replace(
-                found[event.fault], started_at_s=event.started_at_s
-            )
-        elif isinstance(event, FaultActive) and event.fault in found:
-            found[event.fault] = structs.replace(found[event.fault], active=True)
-        elif isinstance(event, FaultEnded):
-            found.pop(event.fault, None)
-        elif isinstance(event, RepairIntended):
-            targets[event.unit, event.attempt] = event.target
-        elif isinstance(event, RepairEnded) and event.ok and not event.put_back:
-            target = targets.get((event.unit, event.attempt), "")
-            for name, fault in found.items():
-                if fault.intent.target == target:
-                    found[name] = structs.replace(fault, repaired_at_s=event.ended_at_s)
-    return list(found.values())
+def _noted(journal: Writer, came: End) -> End:
+    _note(journal, came)
+    return came
 
 
-def open_marks(lines: Iterable[Line]) -> list[OpenMark]:
-    """The marks that processes may still carry, in the order in which they were made."""
-    found: dict[str, OpenMark] = {}
-    for line in lines:
-        event = line.event
-        if isinstance(event, MarkIntended):
-            found[event.mark] = OpenMark(mark=event.mark, target=event.target)
-        elif isinstance(event, TargetStarted) and event.identity.object_id in found:
-            mark = event.identity.object_id
-            found[mark] = structs.replace(found[mark], incarnation=event.identity.incarnation)
-        elif isinstance(event, MarkGone):
-            found.pop(event.mark, None)
-    return list(found.values())
-
-
-def end_all(faults: Sequence[OpenFault], journal: Writer, vehicles: Vehicle, *, by: Role) -> bool:
-    """End faults: on one target the last first, targets side by side. False: something is left."""
+def end_all(
+    faults: Sequence[OpenFault], journal: Writer, vehicles: Vehicle, *, why: str, by: Role
+) -> list[End]:
+    """End faults: on one target the last first, targets side by side."""
     by_target: dict[str, list[OpenFault]] = {}
     for fault in reversed(faults):
         by_target.setdefault(fault.intent.target, []).append(fault)
 
-    def one_target(mine: list[OpenFault]) -> bool:
-        ended = [end(fault, journal, vehicles, why="the run is over", by=by) for fault in mine]
-        return all(ended)
+    def one_target(mine: list[OpenFault]) -> list[End]:
+        return [end(fault, journal, vehicles, why=why, by=by) for fault in mine]
 
     if not by_target:
-        return True
+        return []
     with ThreadPoolExecutor(min(PARALLEL_MAX, len(by_target))) as pool:
-        return all(list(pool.map(one_target, by_target.values())))
+        return [came for mine in pool.map(one_target, by_target.values()) for came in mine]
 
 
 def end_marks(marks: Sequence[OpenMark], journal: Writer, vehicles: Vehicle, *, by: Role) -> bool:
-    """End every process that carries one of the marks. False: some are left."""
-    clean = True
-    for mark in marks:
+    """End every process that carries one of the marks, side by side. False: some are left."""
+    vehicles = Attempted(vehicles)
+
+    def one(mark: OpenMark) -> bool:
         identity = process.identity(mark.target, mark.mark, mark.incarnation)
         outcome = Outcome(ok=True)
         for op in process.end_ops(identity):
             outcome = vehicles.run(op)
         status = vehicles.run(process.status_op(identity))
         running = not isinstance(status.data, dict) or bool(status.data.get("running"))
-        if outcome.ok and not running:
-            _note(journal, MarkGone(mark=mark.mark, by=by))
-        else:
-            clean = False
-    return clean
+        if not outcome.ok or running:
+            return False
+        _note(journal, MarkGone(mark=mark.mark, by=by))
+        return True
+
+    if not marks:
+        return True
+    with ThreadPoolExecutor(min(PARALLEL_MAX, len(marks))) as pool:
+        return all(list(pool.map(one, marks)))
 
 
 def _note(journal: Writer, event: Event) -> None:

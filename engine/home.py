@@ -8,6 +8,7 @@ from pathlib import Path
 from breakfix.engine.errors import UsageError
 
 JOURNAL = "journal.ndjson"
+RUNS = "runs"
 
 
 def home() -> Path:
@@ -21,7 +22,7 @@ def home() -> Path:
 
 def runs_dir() -> Path:
     """The folder that holds a folder for each run."""
-    return home() / "runs"
+    return home() / RUNS
 
 
 def run_dir(run_id: str) -> Path:

@@ -28,6 +28,7 @@ FIRST_PREV: Final = "0" * 64
 RESERVE_BYTES: Final = 256 * 1024
 """Set aside at the start of a run, and given back when the disk is full: room for the undo."""
 
+_TAIL_BYTES: Final = 65536
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Line)
 
@@ -231,6 +232,20 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def ended_clean(path: Path) -> bool:
+    """Whether the last line is the end of a run that left nothing; read without the others."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    return b'"type":"run_ended"' in last and b'"residue":true' not in last
+
+
+def is_this_machine(writer: WriterTaken) -> bool:
+    """Whether a writer was on this machine: in the same boot, or under the same machine-id(5)."""
+    machine_id = _first_line(Path("/etc/machine-id"))
+    return writer.boot_id == boot_id() or (bool(machine_id) and writer.machine_id == machine_id)
 
 
 def boot_id() -> str:

@@ -1,7 +1,6 @@
 """Mutual exclusion: one run at a time on a target, by a lock that the kernel frees with its owner.
 
-A lease is flock(2) on a file named by the identity of the target, in one folder for the whole machine,
-whoever runs breakfix and wherever its home is. Process targets need none: nobody else knows them.
+A lease is flock(2) on a file named by the identity of the target, in one folder for the whole machine. Process targets need none: nobody else knows them.
 """
 
 import contextlib
@@ -10,7 +9,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -18,11 +16,10 @@ from msgspec import Struct
 from breakfix.engine.action import Identity, Op
 from breakfix.engine.errors import JournalError, UsageError
 from breakfix.engine.events import FaultIntended
-from breakfix.engine.faults import open_faults
-from breakfix.engine.home import JOURNAL, run_dir, run_ids
-from breakfix.engine.journal import is_held, read
+from breakfix.engine.journal import ended_clean, is_held, read
+from breakfix.engine.machine import journals, shared
+from breakfix.engine.open_faults import open_faults
 
-FOLDER: Final = Path("/tmp/breakfix-leases")
 LOOK_EVERY_S: Final = 0.1
 
 
@@ -38,9 +35,8 @@ class Busy(Struct, frozen=True, kw_only=True):
 class Leases:
     """The leases of one run. They end with `close`, or with the process."""
 
-    def __init__(self, run_id: str, folder: Path = FOLDER) -> None:
+    def __init__(self, run_id: str) -> None:
         self._run_id = run_id
-        self._folder = folder
         self._held: list[int] = []
 
     def take(self, targets: Mapping[str, Identity], *, wait: bool, stop: threading.Event) -> None:
@@ -53,14 +49,13 @@ class Leases:
         )
         if not wanted:
             return
-        self._make_folder()
         object_ids = {identity.object_id: key for key, identity in targets.items()}
         while (busy := self._try(wanted) or left_open(object_ids)) is not None:
             self.close()
             if busy.dead or not wait or stop.is_set():
                 hint = "Say --wait to begin after it."
                 if busy.dead:
-                    hint = f"Run `breakfix recover {busy.owner}` first."
+                    hint = f"Run `breakfix recover --run {busy.owner}` first."
                 raise UsageError(f"{busy.key} {busy.why} run {busy.owner}.", hint=hint)
             stop.wait(LOOK_EVERY_S)
 
@@ -70,16 +65,11 @@ class Leases:
             os.close(fd)
         self._held.clear()
 
-    def _make_folder(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            self._folder.mkdir(mode=0o777)
-            # Everybody may make a lease; nobody may remove another's.
-            self._folder.chmod(0o1777)
-
     def _try(self, wanted: Iterable[tuple[str, str]]) -> "Busy | None":
         """None where all were taken; else the first that is not free."""
+        folder = shared("leases")
         for name, key in wanted:
-            path = self._folder / name
+            path = folder / name
             fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,13 +89,12 @@ def lease_name(identity: Identity) -> str:
 
 
 def left_open(object_ids: Mapping[str, str]) -> Busy | None:
-    """The first of these containers on which a run of this home, whose engine is dead, has left a fault.
+    """The first of these containers on which a run whose engine is dead has left a fault.
 
     Its guardian may be about to end it: the journal is held then.
     """
-    for run_id in run_ids():
-        path = run_dir(run_id) / JOURNAL
-        if not _may_be_open(path):
+    for path in journals():
+        if ended_clean(path):
             continue
         with contextlib.suppress(JournalError):
             held = is_held(path)
@@ -116,16 +105,10 @@ def left_open(object_ids: Mapping[str, str]) -> Busy | None:
                         if held
                         else (f"has {fault.intent.action} left open by the dead")
                     )
-                    return Busy(key=object_ids[object_id], owner=run_id, why=why, dead=not held)
+                    return Busy(
+                        key=object_ids[object_id], owner=path.parent.name, why=why, dead=not held
+                    )
     return None
-
-
-def _may_be_open(path: Path) -> bool:
-    """Whether the last line is another than the clean end of a run."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
-    return b'"type":"run_ended"' not in last or b'"residue":true' in last
 
 
 def _touched(intent: FaultIntended) -> set[str]:

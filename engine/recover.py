@@ -1,32 +1,41 @@
 """Ends everything that a dead run left open, from its journal alone; any number of times."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from breakfix.engine import survey
-from breakfix.engine.action import ExecOp, Identity
+from breakfix.engine.action import ExecOp, Op
 from breakfix.engine.describe import describe
+from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
+    EndedBy,
     Endpoint,
     EndpointSeen,
     FaultEnded,
+    FaultResidue,
     Line,
-    PlanMade,
-    RepairEnded,
-    RepairIntended,
     Role,
     RunEnded,
     RunStarted,
     Surveyed,
+    WriterTaken,
 )
-from breakfix.engine.faults import OpenFault, OpenMark, end, end_marks, open_faults, open_marks
-from breakfix.engine.journal import Journal, read
+from breakfix.engine.faults import (
+    Attempted,
+    End,
+    end_all,
+    end_marks,
+)
+from breakfix.engine.journal import Journal, is_this_machine, read
 from breakfix.engine.model import LocalCommand, SecretSource
+from breakfix.engine.open_faults import OpenFault
+from breakfix.engine.owed import Owed, owed
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.timeline import fold
 from breakfix.engine.values import seconds
@@ -36,60 +45,11 @@ from breakfix.engine.verdict import judge
 RESIDUE_EXIT: Final = 6
 
 
-class Owed(Struct, frozen=True, kw_only=True):
-    """What a journal says is still to be done."""
-
-    faults: tuple[OpenFault, ...]
-    repairs: tuple[RepairIntended, ...]
-    marks: tuple[OpenMark, ...]
-    teardown: tuple[CommandIntended, ...]
-    ended: bool
-    surveyed: dict[str, Identity] = {}
-    """The containers that were surveyed before the first effect."""
-
-    @property
-    def nothing(self) -> bool:
-        """Whether the run is over and left nothing open."""
-        return self.ended and not (self.faults or self.marks)
-
-
 class Recovered(Struct, frozen=True, kw_only=True):
     """What recovery did: one sentence for each thing, and whether nothing is left."""
 
     clean: bool
     said: tuple[str, ...]
-
-
-def owed(lines: list[Line]) -> Owed:
-    """Pure: what is open at the end of these lines."""
-    repairs: dict[tuple[str, int], RepairIntended] = {}
-    teardown: dict[int, CommandIntended] = {}
-    ended = False
-    bindings: dict[str, Identity] = {}
-    surveyed: dict[str, Identity] = {}
-    for line in lines:
-        event = line.event
-        if isinstance(event, RepairIntended):
-            repairs[event.unit, event.attempt] = event
-        elif isinstance(event, RepairEnded):
-            repairs.pop((event.unit, event.attempt), None)
-        elif isinstance(event, CommandIntended) and event.stage == "teardown":
-            teardown[event.index] = event
-        elif isinstance(event, CommandEnded) and event.stage == "teardown":
-            teardown.pop(event.index, None)
-        elif isinstance(event, PlanMade):
-            bindings = {key: bound.identity for key, bound in event.plan.bindings.items()}
-        elif isinstance(event, Surveyed) and event.when == "before":
-            surveyed = {key: bindings[key] for key in event.targets if key in bindings}
-        ended = isinstance(event, RunEnded) or (ended and not isinstance(event, RunStarted))
-    return Owed(
-        faults=tuple(open_faults(lines)),
-        repairs=tuple(repairs.values()),
-        marks=tuple(open_marks(lines)),
-        teardown=tuple(teardown[index] for index in sorted(teardown)),
-        ended=ended,
-        surveyed=surveyed,
-    )
 
 
 def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
@@ -113,82 +73,140 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
         journal.close()
 
 
+def outlook(path: Path) -> tuple[str, ...]:
+    """What `recover` would do, a sentence each; nothing is touched. Raises JournalError."""
+    todo = owed(read(path))
+    if todo.nothing:
+        return ()
+    faults = [
+        f"{_name(fault)}: ends with its target"
+        if fault.intent.target in todo.started
+        else f"{_name(fault)}: if it is not over already, {manual(fault)}"
+        for fault in reversed(todo.faults)
+    ]
+    repairs = [
+        f"{repair.unit}: cut off half-way, taken back by {_commands(repair.plan.undo)}"
+        for repair in reversed(todo.repairs)
+    ]
+    marks = [f"processes of {name}: ended" for name in sorted(todo.started)]
+    teardown = [f"teardown {' '.join(owing.command.run)}" for owing in todo.teardown]
+    return (*faults, *repairs, *marks, *teardown)
+
+
 def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
     endpoints: dict[str, Endpoint] = {}
     sources: Mapping[str, SecretSource] = {}
+    here = True
     for line in lines:
         if isinstance(line.event, EndpointSeen):
             endpoints[line.event.endpoint.name] = line.event.endpoint
         elif isinstance(line.event, RunStarted):
             sources = line.event.secrets
-    return Vehicles(endpoints, journal.path.parent, Secrets(sources), journal.now_s)
+        elif isinstance(line.event, WriterTaken) and line.event.role == "engine":
+            here = is_this_machine(line.event)
+    folder = journal.path.parent
+    return Vehicles(endpoints, folder, Secrets(sources), journal.now_s, here=here)
 
 
 def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Recovered:
     said: list[str] = []
-    clean = True
+    if count := vehicles.end_commands(todo.run_id):
+        said.append(f"commands in flight: {count} ended")
     # A fault on a process target ends with the target: starting it again would be for nothing.
-    ours = {mark.target for mark in todo.marks}
-    for fault in reversed(todo.faults):
-        if fault.intent.target in ours:
-            continue
-        done = end(fault, journal, vehicles, why="its engine is gone", by=role)
-        clean = clean and done
-        said.append(_what_came_of(fault, done=done))
+    inside = [fault for fault in todo.faults if fault.intent.target in todo.started]
+    outside = [fault for fault in todo.faults if fault not in inside]
+    ends = end_all(outside, journal, vehicles, why="its engine is gone", by=role)
+    by_name = {fault.intent.fault: fault for fault in outside}
+    said += [f"{_name(by_name[came.fault])}: {_what_came(came)}" for came in ends]
+    clean = not any(isinstance(came, FaultResidue) for came in ends)
     for repair in reversed(todo.repairs):
-        failed = [op for op in repair.plan.undo if not vehicles.run(op).ok]
+        failed = [op for op in repair.plan.undo if not Attempted(vehicles).run(op).ok]
         clean = clean and not failed
-        said.append(f"{repair.unit}: cut off half-way, {'not ' if failed else ''}taken back")
+        said.append(f"{repair.unit}: cut off half-way, {'NOT ' if failed else ''}taken back")
     if todo.marks:
-        clean = end_marks(todo.marks, journal, vehicles, by=role) and clean
-        said.append(f"processes ended: {', '.join(sorted(ours))}")
-    for fault in todo.faults:
-        if fault.intent.target in ours:
-            now_s = journal.now_s()
-            journal.append(
-                FaultEnded(
-                    fault=fault.intent.fault,
-                    ended_by="engine",
-                    after_at_s=now_s,
-                    before_at_s=now_s,
-                    detail="its target was ended",
-                    by=role,
-                )
-            )
+        ended = end_marks(todo.marks, journal, vehicles, by=role)
+        said.append(
+            f"processes of {', '.join(sorted(todo.started))}: {'' if ended else 'NOT '}ended"
+        )
+        clean = clean and ended
+        for fault in inside if ended else ():
+            _note_ended_with_its_target(fault, journal, role)
+            said.append(f"{_name(fault)}: ended with its target")
     survey_again(todo, journal, vehicles, role)
     said += [_tear_down(owing, journal, vehicles, role) for owing in todo.teardown]
     clean = _close(journal, role) and clean
     return Recovered(clean=clean, said=tuple(said))
 
 
+def _note_ended_with_its_target(fault: OpenFault, journal: Journal, role: Role) -> None:
+    now_s = journal.now_s()
+    with contextlib.suppress(JournalError):
+        journal.append(
+            FaultEnded(
+                fault=fault.intent.fault,
+                ended_by="engine",
+                after_at_s=now_s,
+                before_at_s=now_s,
+                detail="its target was ended",
+                by=role,
+            )
+        )
+
+
+def _name(fault: OpenFault) -> str:
+    return (
+        f"{fault.intent.fault} ({fault.intent.action} on {fault.intent.target or 'this machine'})"
+    )
+
+
+def manual(fault: OpenFault) -> str:
+    """The commands by which people would undo it."""
+    return _commands(fault.intent.plan.undo)
+
+
+def _commands(ops: Iterable[Op]) -> str:
+    return "; ".join(describe(op) for op in ops) or "nothing to do"
+
+
+_OVER: Final[Mapping[EndedBy, str]] = {
+    "engine": "undone",
+    "repair": "was already gone, by a repair",
+    "self": "was already gone",
+    "expiry": "was already gone, its time was over",
+    "restart": "was already gone: its target was started again since",
+    "other": "its target was replaced or removed; nothing was touched",
+}
+
+
+def _what_came(came: End) -> str:
+    if isinstance(came, FaultEnded):
+        return _OVER[came.ended_by]
+    return f"NOT undone: {came.why}. By hand: {came.manual}"
+
+
 def survey_again(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> None:
     """What each container is like now, where that was written down before the first effect."""
     if todo.surveyed:
-        found = survey.take(todo.surveyed, vehicles)
-        journal.append(Surveyed(when="after", targets=found, by=role))
-
-
-def _what_came_of(fault: OpenFault, *, done: bool) -> str:
-    intent = fault.intent
-    if done:
-        return f"{intent.fault} ({intent.action} on {intent.target}): over"
-    manual = "; ".join(describe(op) for op in intent.plan.undo)
-    return f"{intent.fault} ({intent.action} on {intent.target}): NOT undone. By hand: {manual}"
+        found = survey.take(todo.surveyed, Attempted(vehicles))
+        with contextlib.suppress(JournalError):
+            journal.append(Surveyed(when="after", targets=found, by=role))
 
 
 def _tear_down(owing: CommandIntended, journal: Journal, vehicles: Vehicles, role: Role) -> str:
-    outcome = vehicles.run(command_op(owing.command))
-    journal.append(
-        CommandEnded(
-            stage="teardown",
-            index=owing.index,
-            ok=outcome.ok,
-            code=outcome.code,
-            error=outcome.error,
-            by=role,
+    outcome = Attempted(vehicles).run(command_op(owing.command))
+    with contextlib.suppress(JournalError):
+        journal.append(
+            CommandEnded(
+                stage="teardown",
+                index=owing.index,
+                ok=outcome.ok,
+                code=outcome.code,
+                error=outcome.error,
+                by=role,
+            )
         )
-    )
-    return f"teardown {' '.join(owing.command.run)}: {'done' if outcome.ok else 'failed'}"
+    words = "done" if outcome.ok else f"failed: {outcome.error or f'exit code {outcome.code}'}"
+    return f"teardown {' '.join(owing.command.run)}: {words}"
 
 
 def command_op(command: LocalCommand) -> ExecOp:
@@ -206,14 +224,15 @@ def _close(journal: Journal, role: Role) -> bool:
     """The last event, with the verdict that the whole journal gives. True: nothing was left."""
     judged = judge(fold(read(journal.path)))
     clean = judged.exit_code != RESIDUE_EXIT
-    journal.append(
-        RunEnded(
-            by=role,
-            exit_code=judged.exit_code,
-            verdict=judged.verdict,
-            reason=judged.reason,
-            residue=not clean,
-        ),
-        sync=True,
-    )
+    with contextlib.suppress(JournalError):
+        journal.append(
+            RunEnded(
+                by=role,
+                exit_code=judged.exit_code,
+                verdict=judged.verdict,
+                reason=judged.reason,
+                residue=not clean,
+            ),
+            sync=True,
+        )
     return clean

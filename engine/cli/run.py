@@ -13,6 +13,7 @@ import msgspec
 from breakfix import __version__
 from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
 from breakfix.engine.errors import UsageError
+from breakfix.engine.machine import refuse_if_halted
 
 if TYPE_CHECKING:
     from breakfix.engine.model import RunPlan
@@ -57,6 +58,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
     report_dir, yes = options.pop("report_dir"), options.pop("yes")
     plan_file, wait = options.pop("plan_file"), options.pop("wait")
+    refuse_if_halted()
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
     from breakfix.engine.cli.plan import shown

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from breakfix.engine.action import Fault
 from breakfix.engine.errors import PlanError
-from breakfix.engine.events import AttemptEnded, FaultIntended
-from breakfix.engine.faults import Injected, OpenFault, end, end_if_gone, inject, why_not_safe
+from breakfix.engine.events import AttemptEnded, FaultEnded, FaultIntended
+from breakfix.engine.faults import Injected, end, end_if_gone, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
+from breakfix.engine.open_faults import OpenFault
 from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.run.arming import detectors_of
 from breakfix.engine.run.limits import Claims
@@ -29,12 +30,13 @@ LOOK_EVERY_S = 0.25
 
 
 class _Holding(Struct, kw_only=True):
-    """A fault that is open: `look` is set when a repair on its target may have ended it, `gone` when
-    it was seen to be over."""
+    """A fault that is open: `look` is set when a repair on its target may have ended it, `asked`
+    when somebody wants it over, `gone` when it was seen to be over."""
 
     fault: OpenFault
     key: str
     look: anyio.Event
+    asked: anyio.Event
     gone: bool = False
     repaired: bool = False
 
@@ -51,6 +53,18 @@ class Injector:
         self._armed: set[str] = set()
         self._holding: dict[str, list[_Holding]] = defaultdict(list)
         self._mending: dict[str, int] = defaultdict(int)
+
+    def end_now(self, step: str) -> bool:
+        """Somebody asks for the end of the faults of a step, or of one unit. False: none is open."""
+        found = [
+            holding
+            for holdings in self._holding.values()
+            for holding in holdings
+            if step in (holding.fault.intent.unit, holding.fault.intent.unit.partition("@")[0])
+        ]
+        for holding in found:
+            holding.asked.set()
+        return bool(found)
 
     @contextlib.contextmanager
     def mending(self, key: str | None) -> Iterator[None]:
@@ -201,7 +215,9 @@ class Injector:
 
     async def _hold(self, step: Step, unit: Unit, fault: OpenFault, *, lasting: bool) -> bool:
         """Until the fault is over by itself, or its time has come. True: it was seen gone."""
-        holding = _Holding(fault=fault, key=unit.binding or "", look=anyio.Event())
+        holding = _Holding(
+            fault=fault, key=unit.binding or "", look=anyio.Event(), asked=anyio.Event()
+        )
         self._holding[holding.key].append(holding)
         self._executor.rest()
         try:
@@ -239,6 +255,7 @@ class Injector:
             if isinstance(step.hold, Hold):
                 finished = self._executor.step_finished[step.hold.until]
                 group.start_soon(event, finished, f"{step.hold.until} has finished")
+            group.start_soon(event, holding.asked, "somebody asked for it")
             group.start_soon(watcher)
         return reasons[0]
 
@@ -269,6 +286,7 @@ class Injector:
 
         def end_it(stop: threading.Event) -> bool:
             # The stop event is left alone: nothing cuts an undo short.
-            return end(fault, context.journal, context.vehicles, why=why, by="engine")
+            came = end(fault, context.journal, context.vehicles, why=why, by="engine")
+            return isinstance(came, FaultEnded)
 
         return await context.threads.call(end_it, context.threads.undo)

@@ -10,15 +10,26 @@ import anyio
 from msgspec import Struct
 
 from breakfix.engine import catalogue
+from breakfix.engine.control import Answer, Request
 from breakfix.engine.errors import BreakfixError, DriftError, JournalError, leaves
-from breakfix.engine.events import EndpointSeen, Line, PlanMade, RunEnded, RunErrored, RunStarted
+from breakfix.engine.events import (
+    EndpointSeen,
+    Line,
+    PlanMade,
+    RunEnded,
+    RunErrored,
+    RunStarted,
+    UndoRequested,
+)
 from breakfix.engine.guardian_process import GuardianProcess
 from breakfix.engine.home import new_run_id, run_dir
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.leases import Leases
+from breakfix.engine.machine import enlist, refuse_if_halted
 from breakfix.engine.model import RunPlan, Scenario
 from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
+from breakfix.engine.run.control_server import serving
 from breakfix.engine.run.executor import Executor
 from breakfix.engine.run.http_session import HttpSession
 from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
@@ -91,9 +102,11 @@ class _Session:
         self._leases = Leases(self._run_id)
         self._actions = catalogue.load(action_names(request.scenario))
         self._context: RunContext | None = None
+        self._executor: Executor | None = None
 
     async def run(self) -> RunDone:
         self._journal.append(self._started(), sync=True)
+        enlist()
         guardian = await anyio.to_thread.run_sync(GuardianProcess.start, self._folder)
         become_subreaper()
         world = self._world()
@@ -145,7 +158,8 @@ class _Session:
                 self._stopper.begin(group.cancel_scope)
                 group.start_soon(self._watch, guardian)
                 group.start_soon(self._deadline)
-                await self._stages(world)
+                async with serving(self._folder, self._handle):
+                    await self._stages(world)
                 group.cancel_scope.cancel()
         except (Exception, BaseExceptionGroup) as errors:
             for error in leaves(errors):
@@ -157,6 +171,16 @@ class _Session:
         text = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
         with contextlib.suppress(JournalError):
             self._journal.append(RunErrored(message=text, kind=kind))
+
+    def _handle(self, request: Request) -> Answer:
+        """A request of another process: journaled, then done."""
+        if request.op == "halt":
+            self._stopper.stop("breakfix halt", "halt")
+            return Answer(ok=True, message="is stopping; its faults are being undone")
+        self._journal.append(UndoRequested(step=request.step))
+        if self._executor is None or not self._executor.injector.end_now(request.step):
+            return Answer(ok=False, message=f"no fault of {request.step!r} is open in this run.")
+        return Answer(ok=True, message=f"{request.step}: is being undone")
 
     async def _watch(self, guardian: GuardianProcess) -> None:
         """Without a guardian nobody would undo what we break: its death ends the run."""
@@ -171,6 +195,8 @@ class _Session:
         self._stopper.stop(f"the deadline of {deadline} is over", "deadline")
 
     async def _stages(self, world: World) -> None:
+        # Again, now that this run can be seen: whoever halts either sees it, or is seen.
+        refuse_if_halted()
         if any(name.startswith("http.") for name in self._actions):
             # Its imports take a while, which must not fall into the first sample.
             await world.session.open()
@@ -192,7 +218,8 @@ class _Session:
         await wait_ready(context)
         await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
-        await Executor(context).run()
+        self._executor = Executor(context)
+        await self._executor.run()
 
     async def _take_leases(self, plan: RunPlan, world: World) -> None:
         """Before the first effect on them, the containers of the plan are ours alone."""

@@ -7,9 +7,10 @@ from typing import Literal
 from breakfix.engine import survey
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CommandEnded, RepairEnded, Surveyed
-from breakfix.engine.faults import end_all, end_marks, open_faults, open_marks
+from breakfix.engine.faults import end_all, end_marks
 from breakfix.engine.journal import read
 from breakfix.engine.model import Scenario
+from breakfix.engine.open_faults import open_faults, open_marks
 from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World
 
@@ -19,7 +20,13 @@ async def wind_up(world: World, scenario: Scenario, context: RunContext | None) 
 
     def undo(stop: threading.Event) -> None:
         lines = read(world.journal.path)
-        end_all(open_faults(lines), world.journal, world.vehicles, by="engine")
+        end_all(
+            open_faults(lines),
+            world.journal,
+            world.vehicles,
+            why="the run is over",
+            by="engine",
+        )
         if context is not None:
             put_back(context)
             survey_targets(context, "after")

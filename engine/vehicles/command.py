@@ -31,16 +31,19 @@ _DRAIN_READS_MAX: Final = 64
 End = Literal["exited", "timeout", "stopped"]
 
 
-def execute(op: ExecOp, stop: threading.Event | None, marked: Marked) -> Outcome:
+def execute(
+    op: ExecOp, stop: threading.Event | None, marked: Marked, prefix: str = ""
+) -> Outcome:
     """Run a command to its end; when this returns because of a time-out or `stop`, nothing of it is
     left: neither its process group nor a descendant that left the group.
 
     What it leaves running by itself, as a command that starts a service does, is left alone, unless
-    the op only reads. ``code`` is None where the command could not be started.
+    the op only reads. ``code`` is None where the command could not be started. Its mark begins with
+    `prefix`, so that it can be found by who does not know all of it.
     """
     if op.user:
         raise VehicleError("A user can be given for commands in containers only.")
-    mark = secrets.token_hex(16)
+    mark = prefix + secrets.token_hex(16)
     try:
         process = subprocess.Popen(
             op.argv,

@@ -38,7 +38,8 @@ class Vehicles:
     op for one comes.
 
     `on_spawn(op, "PID@START")`, where set, is called while a started process still waits: what it
-    writes down is true before the program runs; when it raises, the program never does.
+    writes down is true before the program runs; when it raises, the program never does. With `here`
+    False the run was on another machine: what could only be done there is refused.
     """
 
     def __init__(
@@ -47,10 +48,13 @@ class Vehicles:
         run_dir: Path,
         secrets: Secrets,
         clock: Callable[[], float],
+        *,
+        here: bool = True,
     ) -> None:
         self.endpoints = endpoints
         self._secrets = secrets
         self._clock = clock
+        self._here = here
         self._local = Local(run_dir)
 
     @property
@@ -61,6 +65,10 @@ class Vehicles:
     @on_spawn.setter
     def on_spawn(self, announce: Callable[[SpawnOp, str], None]) -> None:
         self._local.spawner.announce = announce
+
+    def end_commands(self, run_id: str) -> int:
+        """End the commands of a dead engine that are in flight on this machine; how many there were."""
+        return self._local.end_commands(run_id) if self._here else 0
 
     def close(self) -> None:
         """No op comes after this one."""
@@ -76,6 +84,8 @@ class Vehicles:
         if _UNKNOWN in written:
             names = ", ".join(UNKNOWN_PATTERN.findall(written.decode()))
             raise VehicleError(f"The op cannot run: it holds {names}.")
+        if not self._here and _is_local(op):
+            raise VehicleError("Not here: the run was on another machine.")
         revealed = _put_in(op, self._secrets.reveal) if _REFERENCE in written else op
         started_at_s = self._clock()
         outcome = self._moved_on(revealed) or self._execute(revealed, stop)
@@ -146,6 +156,14 @@ class Vehicles:
             return None
         what = f"runs as {now} now, not as {target.incarnation}" if now else "does not run any more"
         return Outcome(ok=False, gone=True, error=f"{target.name} {what}; nothing was sent")
+
+
+def _is_local(op: Op) -> bool:
+    if isinstance(op, ExecOp):
+        return op.via == "local"
+    if isinstance(op, SignalOp):
+        return op.target is None or op.target.kind != "docker"
+    return isinstance(op, SpawnOp | ProcessOp | FileOp)
 
 
 def _put_in(op: Op, reveal: Callable[[str], str]) -> Op:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from breakfix.engine.action import ExecOp, FileOp, Identity, Outcome, ProcessOp, SignalOp, SpawnOp
 from breakfix.engine.vehicles import command
 from breakfix.engine.vehicles.children import Children, reap_orphans
-from breakfix.engine.vehicles.marked import Marked, send_to_one, signal_number
+from breakfix.engine.vehicles.marked import Marked, in_flight, send_to_one, signal_number
 from breakfix.engine.vehicles.spawn import Spawner
 
 _FILE_BYTES_MAX: Final = 1 << 20
@@ -20,6 +20,7 @@ class Local:
 
     def __init__(self, run_dir: Path) -> None:
         self._marked = Marked()
+        self._prefix = f"{run_dir.name}."
         self._children = Children()
         self.spawner = Spawner(run_dir, self._marked, self._children)
 
@@ -30,7 +31,16 @@ class Local:
 
     def execute(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
         """Run a command; see `breakfix.engine.vehicles.command.execute`."""
-        return command.execute(op, stop, self._marked)
+        return command.execute(op, stop, self._marked, self._prefix)
+
+    def end_commands(self, run_id: str) -> int:
+        """End the commands that an engine which is gone left in flight; how many there were. What a
+        command that is over left running is left alone."""
+        marks = in_flight(f"{run_id}.")
+        for mark in marks:
+            with contextlib.suppress(PermissionError):
+                self._marked.end(mark, command.GRACE_S)
+        return len(marks)
 
     def spawn(self, op: SpawnOp, stop: threading.Event | None) -> Outcome:
         """Start a process of a mark; see `breakfix.engine.vehicles.spawn`."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from breakfix.engine.errors import VehicleError
-from breakfix.engine.vehicles.procfs import Stat, all_stats, carries, pid_of, read_stat
+from breakfix.engine.vehicles.procfs import Stat, all_stats, carries, mark_of, pid_of, read_stat
 
 KILLED_WITHIN_S: Final = 5.0
 """How long a killed process may take to go; one that hangs in the kernel takes longer."""
@@ -122,6 +122,13 @@ def find(mark: str, known: Iterable[str] = ()) -> list[Stat]:
             found[pid] = stats[pid]
             todo += children[pid]
     return sorted(found.values(), key=lambda stat: (stat.start_ticks, stat.pid))
+
+
+def in_flight(prefix: str) -> set[str]:
+    """The marks that begin with this and whose first process still runs: it leads its session."""
+    leaders = (stat for stat in all_stats() if stat.alive and stat.session == stat.pid)
+    marks = {mark_of(stat.pid) for stat in leaders}
+    return {mark for mark in marks if mark.startswith(prefix)}
 
 
 def signal_number(name: str) -> signal.Signals:

@@ -88,6 +88,15 @@ def carries(pid: int, mark: str) -> bool:
     return wanted in raw and wanted in raw.split(b"\0")
 
 
+def mark_of(pid: int) -> str:
+    """The mark in the environment that a process was started with; empty where there is none."""
+    for entry in read_bytes(f"/proc/{pid}/environ").split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        if name == MARK_NAME.encode():
+            return value.decode("ascii", "replace")
+    return ""
+
+
 def read_bytes(path: str) -> bytes:
     """A small file of /proc or /sys; empty where it cannot be read (any more)."""
     try:

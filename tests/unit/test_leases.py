@@ -18,13 +18,14 @@ NEVER = threading.Event()
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home without runs."""
+    """A home without runs, on a machine of its own."""
+    monkeypatch.setenv("BREAKFIX_MACHINE_DIR", str(tmp_path / "machine"))
     monkeypatch.setenv("BREAKFIX_HOME", str(tmp_path / "home"))
 
 
-def test_a_target_belongs_to_one_run(tmp_path: Path) -> None:
+def test_a_target_belongs_to_one_run() -> None:
     """The second is refused, and told who has it; after the first it gets it."""
-    first, second = Leases("one", tmp_path / "l"), Leases("two", tmp_path / "l")
+    first, second = Leases("one"), Leases("two")
     first.take(APP, wait=False, stop=NEVER)
     with pytest.raises(UsageError, match=r"app is in use by run one \(pid \d+\)"):
         second.take(APP, wait=False, stop=NEVER)
@@ -33,9 +34,9 @@ def test_a_target_belongs_to_one_run(tmp_path: Path) -> None:
     second.close()
 
 
-def test_all_or_none(tmp_path: Path) -> None:
+def test_all_or_none() -> None:
     """Who is refused one target keeps none of the others."""
-    first, second, third = (Leases(name, tmp_path / "l") for name in ("one", "two", "three"))
+    first, second, third = (Leases(name) for name in ("one", "two", "three"))
     first.take({"web": BOTH["web"]}, wait=False, stop=NEVER)
     with pytest.raises(UsageError):
         second.take(BOTH, wait=False, stop=NEVER)
@@ -44,18 +45,18 @@ def test_all_or_none(tmp_path: Path) -> None:
     third.close()
 
 
-def test_waiting_ends_when_the_other_run_does(tmp_path: Path) -> None:
+def test_waiting_ends_when_the_other_run_does() -> None:
     """`wait` takes the lease as soon as it is free."""
-    first, second = Leases("one", tmp_path / "l"), Leases("two", tmp_path / "l")
+    first, second = Leases("one"), Leases("two")
     first.take(APP, wait=False, stop=NEVER)
     threading.Timer(0.3, first.close).start()
     second.take(APP, wait=True, stop=NEVER)
     second.close()
 
 
-def test_waiting_can_be_stopped(tmp_path: Path) -> None:
+def test_waiting_can_be_stopped() -> None:
     """A signal ends the wait."""
-    first, second = Leases("one", tmp_path / "l"), Leases("two", tmp_path / "l")
+    first, second = Leases("one"), Leases("two")
     first.take(APP, wait=False, stop=NEVER)
     stopped = threading.Event()
     stopped.set()
@@ -64,17 +65,17 @@ def test_waiting_can_be_stopped(tmp_path: Path) -> None:
     first.close()
 
 
-def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
+def test_a_dead_process_holds_nothing() -> None:
     """The kernel frees its leases."""
     code = (
-        "import os, sys, threading; from pathlib import Path\n"
+        "import os, threading\n"
         "from breakfix.engine.action import Identity; from breakfix.engine.leases import Leases\n"
         "app = Identity(kind='docker', name='app', object_id='a' * 64)\n"
-        "Leases('dead', Path(sys.argv[1])).take({'app': app}, wait=False, stop=threading.Event())\n"
+        "Leases('dead').take({'app': app}, wait=False, stop=threading.Event())\n"
         "os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "l")], check=False)
+    done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -9
-    after = Leases("two", tmp_path / "l")
+    after = Leases("two")
     after.take(APP, wait=False, stop=NEVER)
     after.close()

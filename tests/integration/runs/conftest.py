@@ -26,6 +26,7 @@ class Cli:
         self.environ = {
             **os.environ,
             "BREAKFIX_HOME": str(self.home),
+            "BREAKFIX_MACHINE_DIR": str(folder / "machine"),
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",
         }
@@ -86,6 +87,19 @@ class Cli:
                 except OSError:
                     continue
         return found
+
+    @staticmethod
+    def guardian_of(engine: int) -> int:
+        """The pid of the guardian that an engine started."""
+        children = Path(f"/proc/{engine}/task").glob("*/children")
+        pids = [int(pid) for path in children for pid in path.read_text().split()]
+        found = [
+            pid
+            for pid in pids
+            if b"breakfix.engine.guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        assert len(found) == 1, found
+        return found[0]
 
 
 @pytest.fixture

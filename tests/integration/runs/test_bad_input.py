@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,7 +193,7 @@ def test_without_its_guardian_a_run_ends(cli: Any, wait_for: Any) -> None:
     """Nobody would undo what we break any more: the run stops, undone and aborted."""
     process = cli.start("run", cli.write(HELD))
     wait_for(lambda: cli.events("fault_active"), "the fault")
-    os.kill(guardian_of(process.pid), signal.SIGKILL)
+    os.kill(cli.guardian_of(process.pid), signal.SIGKILL)
     out, err = process.communicate(timeout=cli.bound_s)
     assert process.returncode == 4, out + err
     assert len(cli.events("fault_ended")) == 1
@@ -204,7 +203,7 @@ def test_recover_does_what_a_dead_guardian_could_not(cli: Any, wait_for: Any) ->
     """Engine and guardian are killed: `recover` alone ends everything; a second time it is harmless."""
     process = cli.start("run", cli.write(HELD))
     wait_for(lambda: cli.events("fault_active"), "the fault")
-    guardian = guardian_of(process.pid)
+    guardian = cli.guardian_of(process.pid)
     os.kill(guardian, signal.SIGSTOP)
     process.kill()
     process.communicate(timeout=cli.bound_s)
@@ -230,19 +229,6 @@ def test_recover_leaves_a_run_alone_that_is_alive(cli: Any, wait_for: Any) -> No
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=cli.bound_s)
     assert process.returncode == 4
-
-
-def guardian_of(engine: int) -> int:
-    """The pid of the guardian that an engine started."""
-    children = Path(f"/proc/{engine}/task").glob("*/children")
-    pids = [int(pid) for path in children for pid in path.read_text().split()]
-    found = [
-        pid
-        for pid in pids
-        if b"breakfix.engine.guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    assert len(found) == 1, found
-    return found[0]
 
 
 @pytest.mark.parametrize(

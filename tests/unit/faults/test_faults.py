@@ -21,8 +21,9 @@ from breakfix.engine.events import (
     RepairIntended,
     UndoTried,
 )
-from breakfix.engine.faults import end, end_all, end_if_gone, inject, open_faults
+from breakfix.engine.faults import end, end_all, end_if_gone, inject
 from breakfix.engine.journal import Journal, read
+from breakfix.engine.open_faults import open_faults
 from breakfix.engine.vehicles.fake import FakeVehicles
 
 
@@ -116,7 +117,7 @@ def test_an_undo_goes_on_where_it_cannot_be_written_down(
         def now_s(self) -> float:
             return 0.0
 
-    assert end(opened, Full(), world, why="x", by="engine")
+    assert isinstance(end(opened, Full(), world, why="x", by="engine"), FaultEnded)
     assert world.files == {}
 
 
@@ -151,7 +152,7 @@ def test_what_is_gone_already_is_never_undone(journal: Journal, world: FakeVehic
     world.files.clear()
     world.sent.clear()
     (opened,) = open_faults(read(journal.path))
-    assert end(opened, journal, world, why="x", by="engine")
+    assert isinstance(end(opened, journal, world, why="x", by="engine"), FaultEnded)
     assert [op for op in world.sent if op.changes == "yes"] == []
     last = read(journal.path)[-1].event
     assert isinstance(last, FaultEnded)
@@ -179,14 +180,17 @@ def test_an_undo_that_fails_is_tried_again_and_then_residue(
     go(fault("a"), journal, world)
     world.refuse.add("a")
     (opened,) = open_faults(read(journal.path))
-    assert not end(opened, journal, world, why="x", by="engine")
+    assert isinstance(end(opened, journal, world, why="x", by="engine"), FaultResidue)
     events = [line.event for line in read(journal.path)]
     assert len([event for event in events if isinstance(event, UndoTried)]) == 3
     residue = events[-1]
     assert isinstance(residue, FaultResidue)
     assert residue.manual == "rm a"
     world.refuse.clear()
-    assert end_all(open_faults(read(journal.path)), journal, world, by="recover")
+    assert all(
+        isinstance(e, FaultEnded)
+        for e in end_all(open_faults(read(journal.path)), journal, world, why="x", by="recover")
+    )
     assert world.files == {}
 
 
@@ -195,7 +199,10 @@ def test_undo_is_last_in_first_out_on_one_target(journal: Journal, world: FakeVe
     for name in ("a", "b", "c"):
         go(fault(name), journal, world)
     world.sent.clear()
-    assert end_all(open_faults(read(journal.path)), journal, world, by="engine")
+    assert all(
+        isinstance(e, FaultEnded)
+        for e in end_all(open_faults(read(journal.path)), journal, world, why="x", by="engine")
+    )
     undone = [op.path for op in world.sent if isinstance(op, FileOp) and op.delete]
     assert undone == ["c", "b", "a"]
     assert open_faults(read(journal.path)) == []
@@ -221,9 +228,9 @@ def test_ending_twice_is_harmless(journal: Journal, world: FakeVehicles) -> None
     """The second time nothing is sent."""
     go(fault("a"), journal, world)
     (opened,) = open_faults(read(journal.path))
-    assert end(opened, journal, world, why="x", by="engine")
+    assert isinstance(end(opened, journal, world, why="x", by="engine"), FaultEnded)
     world.sent.clear()
-    assert end(opened, journal, world, why="x", by="recover")
+    assert isinstance(end(opened, journal, world, why="x", by="recover"), FaultEnded)
     assert all(op.changes == "no" for op in world.sent)
 
 

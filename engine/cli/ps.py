@@ -1,0 +1,61 @@
+"""``breakfix ps``: what is broken right now."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from breakfix.engine.open_runs import OpenFaultFacts
+
+EPILOG: Final = """\b
+Examples:
+  breakfix ps
+  breakfix ps --format json
+
+Exit code 0, also where something is broken."""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(form: str) -> None:
+    """Show what is broken on this machine, by which run, until when, and who ends it."""
+    from breakfix.engine.machine import halted
+    from breakfix.engine.open_runs import open_runs
+
+    runs, since = open_runs(), halted()
+    if form == "json":
+        click.echo(json.dumps({"halted": since, "runs": msgspec.to_builtins(runs)}, indent=2))
+        return
+    if since:
+        click.echo(f"All runs are halted since {since} (breakfix halt --release)")
+    if not runs:
+        click.echo("Nothing is broken, and no run is alive.")
+    for run in runs:
+        state = f"alive ({run.role}, pid {run.pid})" if run.alive else "dead"
+        click.echo(f"{run.run_id}: {state}, {_count(len(run.faults), 'open fault')}")
+        for fault in run.faults:
+            click.echo(f"  {_words(fault, time.time())}")
+        if run.processes:
+            click.echo(f"  {_count(run.processes, 'process target')}")
+        if run.faults or run.processes:
+            click.echo(f"  ended by {run.ends}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _words(fault: "OpenFaultFacts", now_s: float) -> str:
+    from breakfix.engine.values import format_seconds
+
+    words = f"{fault.step}: {fault.action} on {fault.target or 'this machine'}"
+    if fault.since_wall_s is None or fault.until_wall_s is None:
+        return f"{words}, intended"
+    words += f", for {format_seconds(max(0.0, now_s - fault.since_wall_s))}"
+    left_s = fault.until_wall_s - now_s
+    return words + (
+        f", at most {format_seconds(left_s)} more" if left_s > 0 else ", its time is over"
+    )
