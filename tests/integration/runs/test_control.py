@@ -136,6 +136,7 @@ def test_a_command_in_flight_ends_with_its_engine(cli: Any, wait_for: Any) -> No
     wait_for(lambda: pid_file.exists() and pid_file.read_text().strip(), "the command")
     pid = int(pid_file.read_text())
     process.kill()
+    process.communicate(timeout=cli.bound_s)
     wait_for(lambda: cli.events("run_ended"), "the guardian's work")
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the death of what it started")
 
