@@ -1,6 +1,7 @@
 # make demo            run the main job on this machine (no Docker needed) and show the MTTR report
 # make test            install what the tests need, start a Docker engine if none answers, run all tests
 # make check           ruff, import rules, mypy --strict and the fast tests
+# make crash           kill the engine at every point of every fault, and look at what is left
 # make bench           measure, side by side with a peer; writes docs/benchmarks.md
 # make docker-engine   start a Docker engine if none answers; tools/docker_engine.sh stop ends it
 # make derived         write the schemas and the reference of actions anew from the types
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test check bench docker-engine derived clean
+.PHONY: demo test check crash bench docker-engine derived clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.runs: pyproject.toml constraints.txt tools/make_venv.sh
@@ -39,6 +40,9 @@ check: $(VENV)/.develops
 	@$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit
+
+crash: $(VENV)/.develops
+	@BREAKFIX_CRASH=whole tools/docker_engine.sh with $(BIN)/python -m pytest -q tests/integration/crash
 
 bench: $(VENV)/.runs
 	@$(BIN)/python -m benchmarks.run

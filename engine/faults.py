@@ -5,6 +5,7 @@ the gone checks: what is over already is never undone again.
 """
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -37,6 +38,9 @@ from breakfix.engine.vehicles import docker_api
 
 UNDO_ATTEMPTS: Final = 3
 UNDO_PAUSE_S: Final = 0.3
+UNDO_PAUSE_S_MAX: Final = 1.0
+UNDO_PATIENCE_S: Final = 30.0
+"""For so long an engine that does not answer may take to come back."""
 PARALLEL_MAX: Final = 32
 NOT_FOUND: Final = 404
 
@@ -206,7 +210,8 @@ def _open_until(fault: OpenFault, now_s: float) -> float:
 
 
 def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> End:
-    """End one fault: gone checks first, else undo, at most three times.
+    """End one fault: gone checks first, else undo, at most three times; longer only while a
+    Docker engine does not answer.
 
     Never raises: what cannot be written down is undone all the same.
     """
@@ -219,46 +224,71 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
         cause = _cause(seen, repaired=fault.repaired_at_s is not None)
         between = (_open_until(fault, asked_at_s), journal.now_s())
         return _noted(journal, _ended(fault, cause, between, seen.detail, by))
-    for attempt in range(1, UNDO_ATTEMPTS + 1):
-        started_at_s = journal.now_s()
-        error, lost = _undo(fault, vehicles)
-        _note(
-            journal,
-            UndoTried(
-                fault=name,
-                attempt=attempt,
-                started_at_s=started_at_s,
-                ended_at_s=journal.now_s(),
-                ok=not error,
-                error=error,
-                by=by,
-            ),
-        )
-        if lost is not None:
-            cause = "repair" if fault.repaired_at_s is not None else lost
+    return _undo_until_gone(fault, journal, vehicles, asked_at_s, by)
+
+
+def _undo_until_gone(
+    fault: OpenFault, journal: Writer, vehicles: Vehicle, asked_at_s: float, by: Role
+) -> End:
+    end_s = time.monotonic() + UNDO_PATIENCE_S
+    for attempt in itertools.count(1):
+        undone = _undo(fault, journal, vehicles, attempt, by)
+        if undone.lost is not None:
+            cause = "repair" if fault.repaired_at_s is not None else undone.lost
             between = (_open_until(fault, asked_at_s), journal.now_s())
-            return _noted(journal, _ended(fault, cause, between, error, by))
+            return _noted(journal, _ended(fault, cause, between, undone.error, by))
         detail, over = _wait_gone(fault, journal, vehicles)
-        if over:
+        # Without a gone check an undo that succeeded is all there is to see.
+        if over and (fault.intent.plan.gone or not undone.error):
             between = (asked_at_s, journal.now_s())
             return _noted(journal, _ended(fault, "engine", between, detail, by))
-        time.sleep(UNDO_PAUSE_S * attempt)
+        patient = undone.silent and time.monotonic() < end_s
+        if attempt >= UNDO_ATTEMPTS and not patient:
+            break
+        time.sleep(min(UNDO_PAUSE_S * attempt, UNDO_PAUSE_S_MAX))
     manual = "; ".join(describe(op) for op in fault.intent.plan.undo)
-    return _noted(journal, FaultResidue(fault=name, why=error or detail, manual=manual, by=by))
+    why = undone.error or detail
+    return _noted(journal, FaultResidue(fault=fault.intent.fault, why=why, manual=manual, by=by))
 
 
-def _undo(fault: OpenFault, vehicles: Vehicle) -> tuple[str, EndedBy | None]:
-    """The first error; and what ended the fault, where what the undo was meant for is not there."""
-    error = ""
+class _Undone(Struct, frozen=True, kw_only=True):
+    """What came of the undo ops: the first error, what ended the fault where what the undo was meant
+    for is not there, and whether a Docker engine did not answer (it may be starting again)."""
+
+    error: str = ""
+    lost: EndedBy | None = None
+    silent: bool = False
+
+
+def _undo(fault: OpenFault, journal: Writer, vehicles: Vehicle, attempt: int, by: Role) -> _Undone:
+    started_at_s = journal.now_s()
+    undone = _send_undo(fault, vehicles)
+    tried = UndoTried(
+        fault=fault.intent.fault,
+        attempt=attempt,
+        started_at_s=started_at_s,
+        ended_at_s=journal.now_s(),
+        ok=not undone.error,
+        error=undone.error,
+        by=by,
+    )
+    _note(journal, tried)
+    return undone
+
+
+def _send_undo(fault: OpenFault, vehicles: Vehicle) -> _Undone:
+    error, silent = "", False
     for op in fault.intent.plan.undo:
         outcome = vehicles.run(op)
         if outcome.gone:
             # What was made again or removed is not there; what lives again was restarted.
-            gone_for: EndedBy = "other" if outcome.code == NOT_FOUND else "restart"
-            return outcome.error or "its target is gone", gone_for
+            lost: EndedBy = "other" if outcome.code == NOT_FOUND else "restart"
+            return _Undone(error=outcome.error or "its target is gone", lost=lost)
         if not outcome.ok:
             error = error or outcome.error or f"{describe(op)} ended with {outcome.code}"
-    return error, None
+            in_docker = op.target is not None and op.target.kind == "docker"
+            silent = silent or (in_docker and outcome.code is None)
+    return _Undone(error=error, silent=silent)
 
 
 def _wait_gone(fault: OpenFault, journal: Writer, vehicles: Vehicle) -> tuple[str, bool]:
@@ -268,7 +298,6 @@ def _wait_gone(fault: OpenFault, journal: Writer, vehicles: Vehicle) -> tuple[st
         seen.append(f"{check.asked or check.pick}: {result.value}")
         if not result.holds:
             return f"{check.asked or check.pick}: {result.error}", False
-    # Without a gone check an undo that succeeded is all there is to see.
     return "; ".join(seen), True
 
 

@@ -80,7 +80,7 @@ def outlook(path: Path) -> tuple[str, ...]:
         return ()
     faults = [
         f"{_name(fault)}: ends with its target"
-        if fault.intent.target in todo.started
+        if _ends_with_its_target(fault, todo)
         else f"{_name(fault)}: if it is not over already, {manual(fault)}"
         for fault in reversed(todo.faults)
     ]
@@ -90,7 +90,7 @@ def outlook(path: Path) -> tuple[str, ...]:
     ]
     marks = [f"processes of {name}: ended" for name in sorted(todo.started)]
     teardown = [f"teardown {' '.join(owing.command.run)}" for owing in todo.teardown]
-    return (*faults, *repairs, *marks, *teardown)
+    return (*repairs, *faults, *marks, *teardown)
 
 
 def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
@@ -110,19 +110,23 @@ def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
 
 def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Recovered:
     said: list[str] = []
+    clean = True
     if count := vehicles.end_commands(todo.run_id):
         said.append(f"commands in flight: {count} ended")
-    # A fault on a process target ends with the target: starting it again would be for nothing.
-    inside = [fault for fault in todo.faults if fault.intent.target in todo.started]
+    # What came last is taken back first: a repair, then the fault that it was meant for.
+    for repair in reversed(todo.repairs):
+        outcomes = [Attempted(vehicles).run(op) for op in repair.plan.undo]
+        errors = [outcome.error or f"answer {outcome.code}" for outcome in outcomes if not outcome.ok]
+        words = f"not taken back, maybe it had not begun: {errors[0]}" if errors else "taken back"
+        said.append(f"{repair.unit}: cut off half-way, {words}")
+        # Of what is surveyed, or ended, it is seen whether something is left.
+        clean = clean and not (errors and repair.target not in {*todo.surveyed, *todo.started})
+    inside = [fault for fault in todo.faults if _ends_with_its_target(fault, todo)]
     outside = [fault for fault in todo.faults if fault not in inside]
     ends = end_all(outside, journal, vehicles, why="its engine is gone", by=role)
     by_name = {fault.intent.fault: fault for fault in outside}
     said += [f"{_name(by_name[came.fault])}: {_what_came(came)}" for came in ends]
-    clean = not any(isinstance(came, FaultResidue) for came in ends)
-    for repair in reversed(todo.repairs):
-        failed = [op for op in repair.plan.undo if not Attempted(vehicles).run(op).ok]
-        clean = clean and not failed
-        said.append(f"{repair.unit}: cut off half-way, {'NOT ' if failed else ''}taken back")
+    clean = clean and not any(isinstance(came, FaultResidue) for came in ends)
     if todo.marks:
         ended = end_marks(todo.marks, journal, vehicles, by=role)
         said.append(
@@ -136,6 +140,11 @@ def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Re
     said += [_tear_down(owing, journal, vehicles, role) for owing in todo.teardown]
     clean = _close(journal, role) and clean
     return Recovered(clean=clean, said=tuple(said))
+
+
+def _ends_with_its_target(fault: OpenFault, todo: Owed) -> bool:
+    """Whether its undo would start what is ended right after that."""
+    return fault.intent.target in todo.started and not fault.intent.lasting
 
 
 def _note_ended_with_its_target(fault: OpenFault, journal: Journal, role: Role) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A Docker engine for the tests.
+# A Docker engine for the tests, and the packages that they need besides.
 #   docker_engine.sh start        nothing, when one answers; else installs and starts one (as root)
 #   docker_engine.sh stop         ends the one that `start` began, by its recorded pid, and no other
 #   docker_engine.sh with CMD...  start, CMD, and stop if it was started here; the exit code is CMD's
@@ -22,6 +22,7 @@ comm_of() {
 install() {
     local wanted=()
     [ -x /bin/busybox ] || wanted+=(busybox-static)
+    compgen -G "/usr/lib/*/faketime/libfaketime.so.1" >/dev/null || wanted+=(libfaketime)
     { command -v dockerd && command -v docker; } >/dev/null || wanted+=(docker.io iptables)
     [ ${#wanted[@]} -eq 0 ] && return
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -219,9 +219,11 @@ class Injector:
             fault=fault, key=unit.binding or "", look=anyio.Event(), asked=anyio.Event()
         )
         self._holding[holding.key].append(holding)
+        # Before we rest: it may be that nothing else is at work.
+        idle = self._executor.idle
         self._executor.rest()
         try:
-            why = await self._wait_for_end(step, holding)
+            why = await self._wait_for_end(step, holding, idle)
         finally:
             self._holding[holding.key].remove(holding)
             self._executor.work()
@@ -229,7 +231,7 @@ class Injector:
             return True
         return await self._end(holding.fault, why)
 
-    async def _wait_for_end(self, step: Step, holding: _Holding) -> str:
+    async def _wait_for_end(self, step: Step, holding: _Holding, idle: anyio.Event) -> str:
         reasons: list[str] = []
         async with anyio.create_task_group() as group:
 
@@ -251,7 +253,7 @@ class Injector:
             if step.hold is not None:
                 group.start_soon(timer, self._hold_s(step), "its time is over")
             else:
-                group.start_soon(event, self._executor.idle, "all other steps are over")
+                group.start_soon(event, idle, "all other steps are over")
             if isinstance(step.hold, Hold):
                 finished = self._executor.step_finished[step.hold.until]
                 group.start_soon(event, finished, f"{step.hold.until} has finished")

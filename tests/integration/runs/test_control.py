@@ -162,7 +162,7 @@ def test_a_dry_recovery_says_what_it_would_do_and_touches_nothing(
     before = journal.read_bytes()
     done = cli.run("recover", "--run", "last", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "pause@app#1 (process.pause on app): ends with its target" in done.stdout
+    assert "pause@app#1 (process.pause on app): if it is not over already, kill -CONT" in done.stdout
     assert journal.read_bytes() == before
     assert any(cli.carriers(mark) for mark in cli.marks())
     done = cli.run("recover", "--run", "last")

@@ -53,6 +53,15 @@ def test_a_hold_until_a_step_is_over(cli: Any) -> None:
     assert "look" in ending["why"]
 
 
+def test_a_fault_that_nothing_runs_beside_ends_at_once(cli: Any) -> None:
+    """All other steps are over, or wait for its end: nobody waits for the deadline."""
+    text = HEAD + "    steps:\n      - {id: pause, inject: process.pause, target: app}\n"
+    done = cli.run("run", cli.write(text + WHOLE % ("pause", "undone")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (ending,) = cli.events("fault_ending")
+    assert ending["why"] == "all other steps are over"
+
+
 def test_two_faults_on_one_target_are_undone_in_reverse(cli: Any) -> None:
     """The last one first, by the instants of their ends."""
     text = (

@@ -1,0 +1,93 @@
+"""An engine that is killed at one point of its run: ``killed_engine.py POINT WHO FILE [ARGUMENT...]``.
+
+Points are named by what has just happened and how often: ``fault_intended#1`` is right after that event
+was appended for the first time, ``before_op#2`` and ``after_op#2`` are around the second op that changes
+something. `WHO` is ``engine``; ``both`` where its guardian is killed first; or ``memory``, where the
+engine takes memory until the kernel ends it. Each point that is passed
+is written into FILE. The arguments are those of breakfix.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from breakfix.engine.action import Op, Outcome
+from breakfix.engine.cli import main
+from breakfix.engine.events import Event, Line
+from breakfix.engine.journal import Journal
+from breakfix.engine.vehicles.dispatch import Vehicles
+
+MIB = 1 << 20
+_append, _run = Journal.append, Vehicles.run
+
+
+class Points:
+    """Counts the points that are passed, and dies at the one that is wanted."""
+
+    def __init__(self, wanted: str, who: str, passed: Path) -> None:
+        self._wanted = wanted
+        self._who = who
+        self._passed = passed
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def reach(self, name: str) -> None:
+        """At one point."""
+        with self._lock:
+            self._counts[name] += 1
+            point = f"{name}#{self._counts[name]}"
+            with self._passed.open("a") as file:
+                file.write(f"{point}\n")
+            if point == self._wanted:
+                self._die()
+
+    def _die(self) -> None:
+        if self._who == "both":
+            for pid in _guardians():
+                os.kill(pid, signal.SIGKILL)
+        taken = []
+        while self._who == "memory":
+            taken.append(b"x" * MIB)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _guardians() -> list[int]:
+    children = Path("/proc/self/task").glob("*/children")
+    pids = [int(pid) for path in children for pid in path.read_text().split()]
+    return [
+        pid
+        for pid in pids
+        if b"breakfix.engine.guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def patched(points: Points) -> None:
+    """Journal and vehicles tell when they have done something."""
+
+    def append(self: Journal, event: Event, sync: bool = False) -> Line:
+        line = _append(self, event, sync)
+        points.reach(str(event.__struct_config__.tag))
+        return line
+
+    def run(self: Vehicles, op: Op, *, stop: threading.Event | None = None) -> Outcome:
+        if op.changes == "no":
+            return _run(self, op, stop=stop)
+        points.reach("before_op")
+        outcome = _run(self, op, stop=stop)
+        points.reach("after_op")
+        return outcome
+
+    patch: Any = setattr
+    patch(Journal, "append", append)
+    patch(Vehicles, "run", run)
+
+
+if __name__ == "__main__":
+    point, who, passed, *arguments = sys.argv[1:]
+    patched(Points(point, who, Path(passed)))
+    sys.argv[1:] = arguments
+    main()
