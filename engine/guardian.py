@@ -7,6 +7,7 @@ first. Then the guardian waits for the journal's lock, which the kernel hands ov
 is gone.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -21,6 +22,7 @@ from breakfix.engine.vehicles import docker_api
 from breakfix.engine.vehicles.procfs import read_stat
 
 SILENCE_MAX_S: Final = 10.0
+OOM_SCORE_ADJ: Final = -900
 
 
 def main(path: Path) -> int:
@@ -28,6 +30,9 @@ def main(path: Path) -> int:
     assert docker_api is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    # Where the kernel runs out of memory it is not the guardian that has to go (proc(5)).
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ))
     engine = _engine(path)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

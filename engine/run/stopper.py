@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -13,6 +16,7 @@ from breakfix.engine.events import CancelRequested
 from breakfix.engine.journal import Journal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LEAVE: Final = "leave"
 Cause = Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
 
 
@@ -23,6 +27,7 @@ class Stopper:
         self._journal = journal
         self._scope: anyio.CancelScope | None = None
         self.requested = False
+        self._offered = False
 
     def begin(self, scope: anyio.CancelScope) -> None:
         """From now on this is what a request cancels; at once, where there was one already."""
@@ -53,4 +58,18 @@ class Stopper:
 
     def _on_signal(self, number: signal.Signals) -> None:
         again = "again: faults are being undone already" if self.requested else ""
+        if again and not self._offered and sys.stdin.isatty():
+            self._offered = True
+            threading.Thread(target=_leave_when_typed, name="leave", daemon=True).start()
         self.stop(f"{number.name} {again}".strip(), "signal")
+
+
+def _leave_when_typed() -> None:
+    """Whoever is at the terminal may end this process at once: the guardian goes on from there."""
+    sys.stderr.write(
+        f"Faults are being undone. Type `{LEAVE}` and Enter to leave the rest to the guardian.\n"
+    )
+    sys.stderr.flush()
+    while line := sys.stdin.readline():
+        if line.strip() == LEAVE:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -67,11 +67,10 @@ def _archive(entries: dict[str, str | bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _imported(engine: Endpoint, image: str, entries: dict[str, str | bytes]) -> str:
+def _imported(engine: Endpoint, image: str, content: bytes) -> str:
     """The image, made if it is not there as it should be."""
     import docker as sdk
 
-    content = _archive(entries)
     digest = hashlib.sha256(content).hexdigest()
     found = send(engine, Call(path=f"/images/{image}/json"), time.monotonic() + CALL_S)
     if found.ok and ((found.data["Config"] or {}).get("Labels") or {}).get("made_of") == digest:
@@ -100,20 +99,26 @@ def _busybox() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def docker_image(engine: Endpoint) -> str:
-    """An image with busybox and all of its applets."""
+def image_archive() -> bytes:
+    """A root file system of busybox and all of its applets, as a tar."""
     listed = run_here(ExecOp(argv=(str(BUSYBOX), "--list")), None, Marked())
     entries: dict[str, str | bytes] = {"bin/busybox": _busybox()}
     for applet in listed.text.split():
         # busybox lists itself; a link of that name would replace it.
         entries.setdefault(f"bin/{applet}", "busybox")
-    return _imported(engine, IMAGE, entries)
+    return _archive(entries)
+
+
+@pytest.fixture(scope="session")
+def docker_image(engine: Endpoint, image_archive: bytes) -> str:
+    """An image with busybox and all of its applets."""
+    return _imported(engine, IMAGE, image_archive)
 
 
 @pytest.fixture(scope="session")
 def bare_image(engine: Endpoint) -> str:
     """An image without a shell: nothing but two names of one static program, sleep and cat."""
-    return _imported(engine, BARE_IMAGE, {"bin/sleep": _busybox(), "bin/cat": "sleep"})
+    return _imported(engine, BARE_IMAGE, _archive({"bin/sleep": _busybox(), "bin/cat": "sleep"}))
 
 
 Container = Callable[..., Identity]

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import secrets
+import signal
 import subprocess
 import sys
 import termios
@@ -50,8 +51,8 @@ def test_the_out_of_memory_killer(bounded: Path) -> None:
     assert kill.residue == ()
 
 
-def test_a_closed_terminal(cli: Any, wait_for: Any) -> None:
-    """The engine gets SIGHUP and can write to nobody any more; it undoes all the same."""
+def on_a_terminal(cli: Any, text: str) -> tuple["subprocess.Popen[bytes]", int]:
+    """A run with a terminal of its own, and the other end of that."""
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
@@ -59,7 +60,7 @@ def test_a_closed_terminal(cli: Any, wait_for: Any) -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     engine = subprocess.Popen(
-        [sys.executable, "-m", "breakfix", "run", cli.write(HELD)],
+        [sys.executable, "-m", "breakfix", "run", cli.write(text)],
         env=cli.environ,
         cwd=cli.folder,
         stdin=theirs,
@@ -68,9 +69,32 @@ def test_a_closed_terminal(cli: Any, wait_for: Any) -> None:
         preexec_fn=take_terminal,
     )
     os.close(theirs)
+    return engine, ours
+
+
+def test_a_closed_terminal(cli: Any, wait_for: Any) -> None:
+    """The engine gets SIGHUP and can write to nobody any more; it undoes all the same."""
+    engine, ours = on_a_terminal(cli, HELD)
     wait_for(lambda: cli.events("fault_active"), "the fault")
     os.close(ours)
     assert engine.wait(cli.bound_s) == 4
     assert "SIGHUP" in cli.events("cancel_requested")[0]["why"]
     assert cli.events("run_ended")[-1]["by"] == "engine"
+    assert not any(cli.carriers(mark) for mark in cli.marks())
+
+
+def test_only_who_types_it_leaves_the_undo_to_the_guardian(cli: Any, wait_for: Any) -> None:
+    """A second Ctrl-C tells how; the engine then ends at once, and the guardian does the rest."""
+    text = HELD + '    teardown: [{run: [sh, -c, "test -e once || { touch once; sleep 60; }"]}]\n'
+    engine, ours = on_a_terminal(cli, text)
+    wait_for(lambda: cli.events("fault_active"), "the fault")
+    for count in (1, 2):
+        os.write(ours, b"\x03")
+        wait_for(lambda n=count: len(cli.events("cancel_requested")) >= n, "the request")
+    wait_for((cli.folder / "once").exists, "the teardown")
+    os.write(ours, b"no\nleave\n")
+    assert engine.wait(cli.bound_s) == -signal.SIGKILL
+    os.close(ours)
+    wait_for(lambda: cli.events("run_ended"), "the guardian's work")
+    assert cli.events("run_ended")[-1]["by"] == "guardian"
     assert not any(cli.carriers(mark) for mark in cli.marks())

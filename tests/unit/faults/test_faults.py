@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from breakfix.engine.action import Check, FileOp, Op, Plan
+from breakfix.engine.action import Check, FileOp, Identity, Op, Outcome, Plan
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     Event,
@@ -256,3 +256,27 @@ def test_every_op_that_changes_comes_after_its_intent(
     world.on_run = guard
     for name in ("a", "b"):
         go(fault(name), journal, world)
+
+
+def test_an_engine_that_comes_back_is_waited_for(
+    journal: Journal, world: FakeVehicles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More often than an undo that was refused is tried; a fault is not left for that."""
+    monkeypatch.setattr("breakfix.engine.faults.UNDO_PAUSE_S", 0.0)
+    target = Identity(kind="docker", name="web", object_id="a" * 64)
+    intent = fault("a")
+    undo = tuple(msgspec.structs.replace(op, target=target) for op in intent.plan.undo)
+    plan = msgspec.structs.replace(intent.plan, undo=undo)
+    inject(msgspec.structs.replace(intent, plan=plan), journal, world, threading.Event())
+    (opened,) = open_faults(read(journal.path))
+    answers = iter([False] * 5)
+
+    class Silent:
+        def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
+            if op.target is not None and not next(answers, True):
+                return Outcome(ok=False, error="connection refused")
+            return world.run(op, stop=stop)
+
+    assert isinstance(end(opened, journal, Silent(), why="x", by="engine"), FaultEnded)
+    tries = [line.event for line in read(journal.path) if isinstance(line.event, UndoTried)]
+    assert [tried.ok for tried in tries] == [False] * 5 + [True]

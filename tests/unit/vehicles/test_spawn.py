@@ -45,7 +45,11 @@ def test_it_runs_with_its_mark_in_a_session_of_its_own(
     assert stat is not None
     assert stat.session == pid
     assert carries(pid, mark)
-    assert sorted(entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2"]
+    # While `sleep` is being loaded it has its libraries open.
+    wait_for(
+        lambda: sorted(entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2"],
+        "no descriptor but the three",
+    )
 
 
 def test_it_is_told_before_the_program_runs(
