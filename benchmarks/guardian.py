@@ -1,5 +1,6 @@
 """From the SIGKILL of an engine to the end of all that it had broken, as its guardian wrote it down."""
 
+import contextlib
 import os
 import secrets
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from breakfix.engine.errors import JournalError
 from breakfix.engine.events import FaultActive, FaultEnded, RunEnded, UndoTried, WriterTaken
 from breakfix.engine.journal import read
 
@@ -70,7 +72,8 @@ def _journal(folder: Path) -> Path:
 def _wait(folder: Path, kind: type, count: int) -> None:
     end_s = time.monotonic() + BOUND_S
     while True:
-        if list((folder / "home").glob("runs/*/journal.ndjson")):
+        # Until its first line is whole it is no journal.
+        with contextlib.suppress(JournalError, ValueError):
             found = [line for line in read(_journal(folder)) if isinstance(line.event, kind)]
             if len(found) >= count:
                 return

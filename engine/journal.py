@@ -28,6 +28,7 @@ FIRST_PREV: Final = "0" * 64
 RESERVE_BYTES: Final = 256 * 1024
 """Set aside at the start of a run, and given back when the disk is full: room for the undo."""
 
+_FIRST: Final = b'{"seq":1,'
 _TAIL_BYTES: Final = 65536
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Line)
@@ -182,6 +183,21 @@ class Journal:
             _write_all(self._fd, data)
         except OSError as error:
             raise failed from error
+
+
+def has_begun(path: Path) -> bool:
+    """False where a run died before its first line was whole: it had done nothing then. Raises
+    JournalError where the file is no journal."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_TAIL_BYTES)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be read: {error.strerror}.") from error
+    if b"\n" in start:
+        return True
+    if not (start.startswith(_FIRST) or _FIRST.startswith(start)):
+        raise JournalError(f"{path}:1: not a line of a journal.")
+    return False
 
 
 def read(path: Path) -> list[Line]:

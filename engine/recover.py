@@ -32,7 +32,7 @@ from breakfix.engine.faults import (
     end_all,
     end_marks,
 )
-from breakfix.engine.journal import Journal, is_this_machine, read
+from breakfix.engine.journal import Journal, has_begun, is_this_machine, read
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.open_faults import OpenFault
 from breakfix.engine.owed import Owed, owed
@@ -57,6 +57,8 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
 
     Raises JournalError; BlockingIOError where its writer is alive and `wait` is False.
     """
+    if not has_begun(path):
+        return Recovered(clean=True, said=())
     journal = Journal.take(path, role, wait=wait)
     try:
         lines = read(path)
@@ -75,8 +77,8 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
 
 def outlook(path: Path) -> tuple[str, ...]:
     """What `recover` would do, a sentence each; nothing is touched. Raises JournalError."""
-    todo = owed(read(path))
-    if todo.nothing:
+    todo = owed(read(path)) if has_begun(path) else None
+    if todo is None or todo.nothing:
         return ()
     faults = [
         f"{_name(fault)}: ends with its target"

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from breakfix.engine.action import Check, ExecOp, FileOp, Plan
+from breakfix.engine.errors import JournalError
 from breakfix.engine.events import FaultIntended, RepairIntended, RunStarted, WriterTaken
 from breakfix.engine.journal import Journal, is_this_machine, read
 from breakfix.engine.open_runs import open_run
@@ -125,3 +126,23 @@ def test_what_is_owed_is_known_after_any_line(tmp_path: Path) -> None:
         todo = owed(lines[:count])
         assert len(todo.faults) <= count
         assert not todo.ended
+
+
+@pytest.mark.parametrize("start", [b"", b"{", b'{"seq":1,"at_s":0.00'])
+def test_a_run_that_died_before_its_first_line_owes_nothing(tmp_path: Path, start: bytes) -> None:
+    """It had done nothing."""
+    path = tmp_path / "journal.ndjson"
+    path.write_bytes(start)
+    assert outlook(path) == ()
+    assert recover(path, "recover", wait=False).clean
+    assert path.read_bytes() == start
+
+
+def test_what_is_no_journal_is_not_touched(tmp_path: Path) -> None:
+    """However it ends."""
+    path = tmp_path / "letter.txt"
+    for text in ("Dear", "Dear\n"):
+        path.write_text(text)
+        with pytest.raises(JournalError):
+            recover(path, "recover", wait=False)
+        assert path.read_text() == text
