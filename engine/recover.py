@@ -10,6 +10,12 @@ from msgspec import Struct
 from breakfix.engine import survey
 from breakfix.engine.action import ExecOp, Op
 from breakfix.engine.describe import describe
+from breakfix.engine.ending import (
+    Attempted,
+    End,
+    end_all,
+    end_marks,
+)
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     CommandEnded,
@@ -25,12 +31,6 @@ from breakfix.engine.events import (
     RunStarted,
     Surveyed,
     WriterTaken,
-)
-from breakfix.engine.faults import (
-    Attempted,
-    End,
-    end_all,
-    end_marks,
 )
 from breakfix.engine.journal import Journal, has_begun, is_this_machine, read
 from breakfix.engine.model import LocalCommand, SecretSource

@@ -10,9 +10,10 @@ import anyio
 from msgspec import Struct
 
 from breakfix.engine.action import Fault
+from breakfix.engine.ending import end, end_if_gone
 from breakfix.engine.errors import PlanError
 from breakfix.engine.events import AttemptEnded, FaultEnded, FaultIntended
-from breakfix.engine.faults import Injected, end, end_if_gone, inject, why_not_safe
+from breakfix.engine.faults import Injected, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
 from breakfix.engine.open_faults import OpenFault
 from breakfix.engine.plan.blast import within_radius

@@ -5,9 +5,9 @@ import threading
 from typing import Literal
 
 from breakfix.engine import survey
+from breakfix.engine.ending import end_all, end_marks
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CommandEnded, RepairEnded, Surveyed
-from breakfix.engine.faults import end_all, end_marks
 from breakfix.engine.journal import read
 from breakfix.engine.model import Scenario
 from breakfix.engine.open_faults import open_faults, open_marks

@@ -87,7 +87,7 @@ def test_from_another_machine_nothing_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The manual command is told instead, and it is not clean."""
-    monkeypatch.setattr("breakfix.engine.faults.UNDO_PAUSE_S", 0.0)
+    monkeypatch.setattr("breakfix.engine.ending.UNDO_PAUSE_S", 0.0)
     monkeypatch.setattr("breakfix.engine.recover.is_this_machine", lambda writer: False)
     path = died(tmp_path)
     done = recover(path, "recover", wait=False)

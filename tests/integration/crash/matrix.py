@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from breakfix.engine.journal import read, verify
+from breakfix.engine.journal import has_begun, read, verify
 from breakfix.engine.open_faults import open_faults, open_marks
 from breakfix.engine.vehicles.procfs import mark_of
 
@@ -129,6 +129,8 @@ def _left(folder: Path, arena: Arena, before: Mapping[str, str], who: str) -> li
 
 
 def _residue_of(journal: Path) -> list[str]:
+    if not has_begun(journal):
+        return []
     lines = read(journal)
     found = [f"open: {fault.intent.fault}" for fault in open_faults(lines)]
     found += [f"open mark of {mark.target}" for mark in open_marks(lines)]

@@ -45,8 +45,10 @@ class Engine:
     def start(self) -> None:
         """Until it answers."""
         folder = self._folder
-        command: list[str | Path] = ["dockerd", "--data-root", folder / "data", "--exec-root", folder / "exec"]
-        command += ["--pidfile", folder / "pid", "--host", self.url, "--bridge", "none"]
+        # In a network of its own: an engine without a bridge removes that of the one beside it.
+        command: list[str | Path] = ["unshare", "--net", "dockerd", "--bridge", "none"]
+        command += ["--data-root", folder / "data", "--exec-root", folder / "exec"]
+        command += ["--pidfile", folder / "pid", "--host", self.url]
         command += ["--iptables=false", "--ip6tables=false", *self._options]
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

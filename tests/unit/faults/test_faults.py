@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from breakfix.engine.action import Check, FileOp, Identity, Op, Outcome, Plan
+from breakfix.engine.ending import end, end_all, end_if_gone
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     Event,
@@ -21,7 +22,7 @@ from breakfix.engine.events import (
     RepairIntended,
     UndoTried,
 )
-from breakfix.engine.faults import end, end_all, end_if_gone, inject
+from breakfix.engine.faults import inject
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.open_faults import open_faults
 from breakfix.engine.vehicles.fake import FakeVehicles
@@ -176,7 +177,7 @@ def test_an_undo_that_fails_is_tried_again_and_then_residue(
     journal: Journal, world: FakeVehicles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three tries, then the manual command; the fault is still open for `recover`."""
-    monkeypatch.setattr("breakfix.engine.faults.UNDO_PAUSE_S", 0.0)
+    monkeypatch.setattr("breakfix.engine.ending.UNDO_PAUSE_S", 0.0)
     go(fault("a"), journal, world)
     world.refuse.add("a")
     (opened,) = open_faults(read(journal.path))
@@ -262,7 +263,7 @@ def test_an_engine_that_comes_back_is_waited_for(
     journal: Journal, world: FakeVehicles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More often than an undo that was refused is tried; a fault is not left for that."""
-    monkeypatch.setattr("breakfix.engine.faults.UNDO_PAUSE_S", 0.0)
+    monkeypatch.setattr("breakfix.engine.ending.UNDO_PAUSE_S", 0.0)
     target = Identity(kind="docker", name="web", object_id="a" * 64)
     intent = fault("a")
     undo = tuple(msgspec.structs.replace(op, target=target) for op in intent.plan.undo)
@@ -280,3 +281,31 @@ def test_an_engine_that_comes_back_is_waited_for(
     assert isinstance(end(opened, journal, Silent(), why="x", by="engine"), FaultEnded)
     tries = [line.event for line in read(journal.path) if isinstance(line.event, UndoTried)]
     assert [tried.ok for tried in tries] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_command_that_is_still_on_its_way_is_waited_for(
+    journal: Journal, world: FakeVehicles, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    """Of an engine that died nobody knows whether Docker will carry out what it asked for."""
+    monkeypatch.setattr("breakfix.engine.ending.SETTLE_S", 0.5)
+    target = Identity(kind="docker", name="web", object_id="a" * 64)
+    intent = fault("a")
+    apply = tuple(msgspec.structs.replace(op, target=target) for op in intent.plan.apply)
+    plan = msgspec.structs.replace(intent.plan, apply=apply)
+    journal.append(msgspec.structs.replace(intent, plan=plan))
+    (opened,) = open_faults(read(journal.path))
+    looks = 0
+
+    class Late:
+        def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
+            nonlocal looks
+            looks += 1
+            if arrives and looks == 3:
+                world.files["a"] = "x"
+            return world.run(op, stop=stop)
+
+    ended = end(opened, journal, Late(), why="x", by="guardian")
+    assert isinstance(ended, FaultEnded)
+    assert ended.ended_by == ("engine" if arrives else "self")
+    assert world.files == {}
