@@ -23,7 +23,7 @@ from breakfix.engine.action import (
     Probe,
     Source,
 )
-from breakfix.engine.run.http_session import HttpSession
+from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.dispatch import Vehicles
 from breakfix.engine.vehicles.marked import Marked

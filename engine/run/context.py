@@ -13,8 +13,9 @@ from breakfix.engine.expressions import render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import RunPlan, Step, Unit
 from breakfix.engine.run.arming import nearest_faults
-from breakfix.engine.run.http_session import HttpSession
-from breakfix.engine.run.threads import Threads
+from breakfix.engine.sampling.http_session import HttpSession
+from breakfix.engine.sampling.port import Senses
+from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
 from breakfix.engine.targets import docker, process
@@ -50,9 +51,15 @@ class RunContext:
         self.journal = world.journal
         self.vehicles = world.vehicles
         self.streams = world.streams
-        self.session = world.session
         self.secrets = world.secrets
         self.threads = world.threads
+        self.senses = Senses(
+            vehicles=world.vehicles,
+            session=world.session,
+            secrets=world.secrets,
+            threads=world.threads,
+            streams=world.streams,
+        )
         self.actions = actions
         self.no_faults = no_faults
         self.random = random.Random(plan.seed)

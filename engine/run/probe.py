@@ -8,14 +8,14 @@ import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
-from breakfix.engine.action import Observation, Probe
-from breakfix.engine.errors import BreakfixError, ExpressionError
-from breakfix.engine.events import AttemptEnded, SampleState, SampleTaken
+from breakfix.engine.action import Probe
+from breakfix.engine.errors import ExpressionError
+from breakfix.engine.events import AttemptEnded, SampleTaken
 from breakfix.engine.model import NextWhen, Step, Unit
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.poll import Goal, PollResult, Taken, poll
-from breakfix.engine.run.port import ProbePort
 from breakfix.engine.run.result import UnitResult
+from breakfix.engine.sampling.observing import Sight, observe, state_of
 from breakfix.engine.values import seconds
 
 ARM_SAMPLES_MAX = 3
@@ -200,7 +200,7 @@ async def take_sample(
         SampleTaken(
             probe=probing.name,
             unit=probing.asker,
-            state=_state(probing.probe, taken.observation.holds),
+            state=state_of(probing.probe, taken.observation.holds),
             started_at_s=taken.started_at_s,
             ended_at_s=taken.ended_at_s,
             detail=context.secrets.mask(taken.observation.detail),
@@ -215,74 +215,15 @@ async def take_sample(
 async def look(context: RunContext, probing: Probing) -> Taken:
     """One sample that is nobody's evidence: not journaled."""
     started_at_s = context.now_s()
-    observation = await _observe(context, probing)
+    facts = [context.known_facts(key) for key in probing.keys]
+    sight = Sight(probe=probing.probe, timeout_s=probing.timeout_s, since_s=probing.since_s)
+    observation = await observe(context.senses, sight, facts)
     return Taken(observation=observation, started_at_s=started_at_s, ended_at_s=context.now_s())
-
-
-async def _observe(context: RunContext, probing: Probing) -> Observation:
-    seen: list[Observation] = []
-
-    async def one(key: str | None) -> None:
-        seen.append(await _observe_one(context, probing, key))
-
-    if len(probing.keys) == 1:
-        await one(probing.keys[0])
-        return seen[0]
-    async with anyio.create_task_group() as group:
-        for key in probing.keys:
-            group.start_soon(one, key)
-    return merge(seen, occurrence=probing.probe.observes == "occurrence")
-
-
-def merge(observations: list[Observation], *, occurrence: bool) -> Observation:
-    """One sample of several targets: good if all are, bad if one is, else blind; an occurrence was
-    seen if one target saw it, and not seen only if nobody was blind."""
-    decides = occurrence
-    first = next((item for item in observations if item.holds is decides), None)
-    blind = next((item for item in observations if item.holds is None), None)
-    none = Observation(holds=None, detail="no target")
-    return first or blind or (observations[0] if observations else none)
-
-
-async def _observe_one(context: RunContext, probing: Probing, key: str | None) -> Observation:
-    timeout = Observation(
-        holds=None if probing.probe.observes == "occurrence" else False,
-        detail=f"no answer within {probing.timeout_s:g} s",
-    )
-    try:
-        with anyio.fail_after(probing.timeout_s):
-            port = ProbePort(
-                facts=context.known_facts(key),
-                timeout_s=probing.timeout_s,
-                since_s=probing.since_s,
-                context=context,
-            )
-            observation: object = await probing.probe.sample(port)
-    except TimeoutError:
-        return timeout
-    except BreakfixError as error:
-        return Observation(holds=None, detail=str(error))
-    except Exception as error:
-        return Observation(holds=None, detail=f"the probe raised {type(error).__name__}: {error}")
-    if not isinstance(observation, Observation):
-        given = f"the probe gave {type(observation).__name__}, not an Observation"
-        return Observation(holds=None, detail=given)
-    if observation.holds not in (True, False, None):
-        return Observation(holds=None, detail=f"the probe gave holds={observation.holds!r}")
-    return observation
-
-
-def _state(probe: Probe, holds: bool | None) -> SampleState:
-    if holds is None:
-        return "blind"
-    if probe.observes == "occurrence":
-        return "seen" if holds else "unseen"
-    return "good" if holds else "bad"
 
 
 def _why_not_met(step: Step, probing: Probing, result: PollResult) -> str:
     goal = goal_of(step, probing)
-    word = _state(probing.probe, goal.wants)
+    word = state_of(probing.probe, goal.wants)
     seen = result.last.observation.detail if result.last is not None else "no sample came back"
     if result.blind:
         return f"every sample of {probing.name} was blind: {seen}"

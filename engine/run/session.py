@@ -31,12 +31,12 @@ from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.control_server import serving
 from breakfix.engine.run.executor import Executor
-from breakfix.engine.run.http_session import HttpSession
 from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
 from breakfix.engine.run.probe import open_streams
 from breakfix.engine.run.stopper import Stopper
-from breakfix.engine.run.threads import Threads
 from breakfix.engine.run.windup import survey_targets, wind_up
+from breakfix.engine.sampling.http_session import HttpSession
+from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
 from breakfix.engine.timeline import Record, Verdict, fold

@@ -10,7 +10,8 @@ import pytest
 from breakfix.engine.action import Kind, NoFacts, Observation, Port, Probe
 from breakfix.engine.errors import EngineUnavailable
 from breakfix.engine.journal import Journal, read
-from breakfix.engine.run.probe import Probing, merge, take_sample
+from breakfix.engine.run.probe import Probing, take_sample
+from breakfix.engine.sampling.observing import merge
 from breakfix.engine.secrets import Secrets
 
 
@@ -39,6 +40,7 @@ def sampled(folder: Path, how: str) -> tuple[Observation, str]:
     context: Any = SimpleNamespace(
         journal=journal,
         secrets=Secrets({}),
+        senses=None,
         known_facts=lambda key: NoFacts(),
         now_s=journal.now_s,
     )

@@ -2,31 +2,40 @@
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from breakfix.engine.action import Facts, HttpReply, Occurrence, Op, Outcome, Source
+from breakfix.engine.sampling.http_session import HttpSession
+from breakfix.engine.sampling.threads import Threads
+from breakfix.engine.secrets import Secrets
+from breakfix.engine.streams import Streams
+from breakfix.engine.vehicles.dispatch import Vehicles
 
-if TYPE_CHECKING:
-    from breakfix.engine.run.context import RunContext
+
+class Senses(Struct, kw_only=True):
+    """All that a look at the world needs. Without `streams`, no occurrence is ever heard of."""
+
+    vehicles: Vehicles
+    session: HttpSession
+    secrets: Secrets
+    threads: Threads
+    streams: Streams | None = None
 
 
 class ProbePort:
     """The engine's side of `breakfix.engine.action.Port`."""
 
-    def __init__(
-        self, *, facts: Facts, timeout_s: float, since_s: float, context: "RunContext"
-    ) -> None:
+    def __init__(self, *, facts: Facts, timeout_s: float, since_s: float, senses: Senses) -> None:
         self.facts = facts
         self.timeout_s = timeout_s
         self.since_s = since_s
-        self._context = context
+        self._senses = senses
 
     async def read(self, op: Op) -> Outcome:
         """Execute an op that reads, within the time-out of the sample."""
         bounded = structs.replace(op, timeout_s=min(op.timeout_s, self.timeout_s))
-        vehicles, threads = self._context.vehicles, self._context.threads
+        vehicles, threads = self._senses.vehicles, self._senses.threads
 
         def run(stop: threading.Event) -> Outcome:
             return vehicles.run(bounded, stop=stop)
@@ -35,8 +44,8 @@ class ProbePort:
 
     async def http(self, method: str, url: str, *, headers: dict[str, str], body: str) -> HttpReply:
         """One HTTP request; raises HttpFailed."""
-        reveal = self._context.secrets.reveal
-        return await self._context.session.request(
+        reveal = self._senses.secrets.reveal
+        return await self._senses.session.request(
             method,
             reveal(url),
             {name: reveal(value) for name, value in headers.items()},
@@ -46,4 +55,5 @@ class ProbePort:
 
     def occurrences(self, source: Source) -> Sequence[Occurrence] | None:
         """What arrived on a stream since it was opened."""
-        return self._context.streams.occurrences(source)
+        streams = self._senses.streams
+        return None if streams is None else streams.occurrences(source)

@@ -1,0 +1,1 @@
+"""How probes look: what they see of the engine, and one sample of one probe."""
