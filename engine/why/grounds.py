@@ -104,10 +104,9 @@ def _notes(
     """What was said at the time and weighs no more, or does not weigh at all."""
     for line, ended in replay.of(RunEnded)[-1:]:
         if ended.exit_code != found[0].exit_code:
+            said = f"exit code {ended.exit_code}: {as_sentence(ended.reason)}"
             yield Sentence(
-                kind="state",
-                text=f"When it ended, the {ended.by} gave exit code {ended.exit_code}: {ended.reason}",
-                lines=(line.seq,),
+                kind="state", text=f"When it ended, the {ended.by} gave {said}", lines=(line.seq,)
             )
     for row in judged if record.invalid else ():
         if row.verdict == "failed":
