@@ -38,7 +38,8 @@ _ENDED_BY: Final[dict[EndedBy, str]] = {
 def ending_sentences(replay: Replay, unit: Unit) -> Iterator[Sentence]:
     """Attempts, samples and faults in their order, and the state last, with its causes."""
     yield from _attempts(replay, unit.id)
-    if replay.steps[unit.step].phase in ("detect", "verify"):
+    looks = replay.steps[unit.step].phase in ("detect", "verify")
+    if looks and (replay.begun(unit.id) is not None or unit.id in replay.samples):
         yield from _samples(replay, unit.id)
     for fault in replay.faults_of.get(unit.id, ()):
         yield from _fault(replay, fault)
