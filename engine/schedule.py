@@ -5,8 +5,9 @@ milestone that a unit reached (or can no longer reach); the answer says which un
 which became impossible, and which milestones of steps (joins) followed.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -71,6 +72,23 @@ def milestones_of(state: StepState) -> dict[Milestone, bool]:
     }
 
 
+def joined_state(require: str | int, states: Sequence[StepState]) -> StepState:
+    """The state of a step by those of its units: succeeded where enough of them are; while some go on,
+    running; else what the first of the others came to.
+
+    >>> joined_state("all", ["succeeded", "failed"]), joined_state("any", ["succeeded", "failed"])
+    ('failed', 'succeeded')
+    """
+    if states and all(state == "pending" for state in states):
+        return "pending"
+    if any(state in ("pending", "running", "cancelling") for state in states):
+        return "running"
+    good = sum(state == "succeeded" for state in states)
+    if good >= needed(require, len(states)):
+        return "succeeded"
+    return next(state for state in states if state != "succeeded")
+
+
 def needed(require: str | int, total: int) -> int:
     """How many of `total` units must reach a milestone for the step to reach it.
 
@@ -83,7 +101,8 @@ def needed(require: str | int, total: int) -> int:
         return min(1, total)
     if isinstance(require, int):
         return min(require, total)
-    return min(total, max(1, int(fraction(require) * total)))
+    # A share that is whole on paper, such as 29% of 100, is a hair less as a float.
+    return min(total, max(1, math.floor(fraction(require) * total + 1e-9)))
 
 
 class _Join:

@@ -6,7 +6,7 @@ A pass needs evidence: a verify step with samples, and each fault seen effective
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -16,7 +16,13 @@ from breakfix.engine.timeline.facts import StepFacts
 from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
 from breakfix.engine.timeline.words import healed_in_words, with_interval
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Finding", "Verdict", "findings", "judge"]
+
+About = Literal[
+    "run", "fault", "process", "repair", "survey", "error", "unit", "step", "command",
+    "takeover", "cancel", "invalid", "row",
+]  # fmt: skip
+"""What a finding is about: of a row its index, of an error its message, else an id."""
 
 _WEIGHT: Final = (0, 3, 1, 2, 4, 5, 6)
 """Exit codes from the lightest to the heaviest."""
@@ -37,11 +43,30 @@ class Finding(Struct, frozen=True, kw_only=True):
     verdict: VerdictWord
     exit_code: int
     reason: str
+    about: tuple[About, str] = ("run", "")
 
 
 def judge(record: Record) -> Verdict:
     """The verdict over a record; it never raises."""
-    judged = () if record.run.no_faults else tuple(rows(record))
+    judged = judged_rows(record)
+    found = findings(record, judged)
+    heaviest = found[0]
+    return Verdict(
+        verdict=heaviest.verdict,
+        reason=as_sentence(heaviest.reason),
+        exit_code=heaviest.exit_code,
+        rows=judged,
+        notes=tuple(as_sentence(finding.reason) for finding in found[1:]),
+    )
+
+
+def judged_rows(record: Record) -> tuple[Row, ...]:
+    """The expectations against what was observed; a rehearsal has none."""
+    return () if record.run.no_faults else tuple(rows(record))
+
+
+def findings(record: Record, judged: tuple[Row, ...]) -> list[Finding]:
+    """Every reason that weighs, the heaviest first; there is at least one. It never raises."""
     worthless = bool(record.invalid)
     found = [*_left_behind(record), *_our_side(record), *_aborted(record), *_no_evidence(record)]
     if not worthless:
@@ -52,17 +77,11 @@ def judge(record: Record) -> Verdict:
         found = [Finding(verdict="passed", exit_code=0, reason=_why_passed(record, judged))]
     # The sort is stable: of equal weight, the first that was found is told first.
     found.sort(key=lambda finding: _WEIGHT.index(finding.exit_code), reverse=True)
-    heaviest = found[0]
-    return Verdict(
-        verdict=heaviest.verdict,
-        reason=_sentence(heaviest.reason),
-        exit_code=heaviest.exit_code,
-        rows=judged,
-        notes=tuple(_sentence(finding.reason) for finding in found[1:]),
-    )
+    return found
 
 
-def _sentence(reason: str) -> str:
+def as_sentence(reason: str) -> str:
+    """A reason with its full stop."""
     text = reason.strip() or "No reason was given"
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
@@ -79,32 +98,39 @@ def _left_behind(record: Record) -> Iterator[Finding]:
         if fault.state == "residue":
             yield _residue(
                 f"Fault {fault.fault} could not be undone: {fault.residue_why}"
-                + (f"; by hand: {fault.manual}" if fault.manual else "")
+                + (f"; by hand: {fault.manual}" if fault.manual else ""),
+                ("fault", fault.fault),
             )
         elif fault.state != "ended":
             yield _residue(
-                f"Fault {fault.fault} was never seen gone; run `breakfix recover`"
+                f"Fault {fault.fault} was never seen gone; run `breakfix recover`",
+                ("fault", fault.fault),
             )
     for process in record.processes:
         if process.gone_at_s is None:
             yield _residue(
-                f"Processes of target {process.target} were not seen gone; run `breakfix recover`"
+                f"Processes of target {process.target} were not seen gone; run `breakfix recover`",
+                ("process", process.mark),
             )
     for repair in record.repairs:
         if repair.put_back and not repair.ok:
-            yield _residue(f"Repair {repair.unit} could not be put back: {repair.error}")
+            yield _residue(
+                f"Repair {repair.unit} could not be put back: {repair.error}",
+                ("repair", repair.unit),
+            )
     for change in record.survey.changes if record.survey is not None else ():
         if change.why == "residue":
             yield _residue(
                 f"{change.target} is not as it was: {change.field} was {change.before or 'not there'}, "
-                f"is {change.after or 'not there'}"
+                f"is {change.after or 'not there'}",
+                ("survey", change.target),
             )
     if record.run.residue:
         yield _residue("The journal's last writer says that something was left behind")
 
 
-def _residue(reason: str) -> Finding:
-    return Finding(verdict="errored", exit_code=6, reason=reason)
+def _residue(reason: str, about: tuple[About, str] = ("run", "")) -> Finding:
+    return Finding(verdict="errored", exit_code=6, reason=reason, about=about)
 
 
 # --- 5 and 2: our side ---
@@ -114,21 +140,35 @@ def _our_side(record: Record) -> Iterator[Finding]:
     for error in record.errors:
         code = _EXIT_CODES.get(error.kind, 5)
         refused = code == 2 and error.before_effect
-        yield Finding(verdict="errored", exit_code=2 if refused else 5, reason=error.message)
+        yield Finding(
+            verdict="errored",
+            exit_code=2 if refused else 5,
+            reason=error.message,
+            about=("error", error.message),
+        )
     for unit in record.units:
         if unit.state == "errored" and not record.errors:
-            yield _error(f"Step {unit.unit} could not be carried out: {unit.reason}")
+            yield _error(
+                f"Step {unit.unit} could not be carried out: {unit.reason}", ("unit", unit.unit)
+            )
     for command in record.teardown:
         if command.ok is False:
-            yield _error(f"Teardown command {' '.join(command.command)} failed: {command.error}")
+            yield _error(
+                f"Teardown command {' '.join(command.command)} failed: {command.error}",
+                ("command", str(command.index)),
+            )
     if record.taken_over:
         roles = list(dict.fromkeys(w.role for w in record.writers if w.role != "engine"))
         ended = [fault for fault in record.faults if fault.left_to is not None]
         yield _error(
-            f"The engine died; {' and '.join(roles)} took over and ended {len(ended)} faults"
+            f"The engine died; {' and '.join(roles)} took over and ended {len(ended)} faults",
+            ("takeover", ""),
         )
     elif late := [fault.fault for fault in record.faults if fault.left_to is not None]:
-        yield _error(f"Fault {', '.join(late)} was left behind by the run and ended later")
+        yield _error(
+            f"Fault {', '.join(late)} was left behind by the run and ended later",
+            ("fault", late[0]),
+        )
     if record.errors or record.cancelled or record.invalid or record.taken_over:
         return
     stuck = [unit.unit for unit in record.units if unit.state in _UNOVER]
@@ -138,8 +178,8 @@ def _our_side(record: Record) -> Iterator[Finding]:
         yield _error("The journal stops before there was a plan: the engine died")
 
 
-def _error(reason: str) -> Finding:
-    return Finding(verdict="errored", exit_code=5, reason=reason)
+def _error(reason: str, about: tuple[About, str] = ("run", "")) -> Finding:
+    return Finding(verdict="errored", exit_code=5, reason=reason, about=about)
 
 
 # --- 4: aborted ---
@@ -149,10 +189,12 @@ def _aborted(record: Record) -> Iterator[Finding]:
     for cancel in record.cancelled:
         if cancel.source in _ABORTS:
             reason = f"The run was stopped: {cancel.why}"
-            yield Finding(verdict="aborted", exit_code=4, reason=reason)
+            yield Finding(
+                verdict="aborted", exit_code=4, reason=reason, about=("cancel", cancel.why)
+            )
             return
         if cancel.source == "error" and not record.errors:
-            yield _error(f"The run was stopped: {cancel.why}")
+            yield _error(f"The run was stopped: {cancel.why}", ("cancel", cancel.why))
 
 
 # --- 3: no evidence ---
@@ -160,18 +202,19 @@ def _aborted(record: Record) -> Iterator[Finding]:
 
 def _no_evidence(record: Record) -> Iterator[Finding]:
     for reason in record.invalid:
-        yield _invalid(reason)
+        yield _invalid(reason, ("invalid", reason))
     for step in record.steps:
+        own: tuple[About, str] = ("step", step.id)
         if step.phase == "inject" and step.state == "failed" and step.on_failure == "fail":
-            yield _invalid(f"The effect of {step.id} was not seen: {step.reason}")
+            yield _invalid(f"The effect of {step.id} was not seen: {step.reason}", own)
         if step.phase in ("detect", "verify") and step.state == "failed" and step.blind:
-            yield _invalid(f"Step {step.id} could not look: {step.reason}")
+            yield _invalid(f"Step {step.id} could not look: {step.reason}", own)
         if step.phase == "verify" and step.blocked_by:
-            yield _invalid(f"Step {step.id} was never reached: {step.blocked_by} went wrong")
+            yield _invalid(f"Step {step.id} was never reached: {step.blocked_by} went wrong", own)
     injects = [step for step in record.steps if step.phase == "inject"]
     active = any(fault.active_at_s is not None for fault in record.faults)
     if injects and not active and not record.run.no_faults:
-        yield _invalid("No fault was seen effective" + _why_not(injects))
+        yield _invalid("No fault was seen effective" + _why_not(injects), _first_of(injects))
     yield from _unverified(record)
 
 
@@ -183,24 +226,31 @@ def _unverified(record: Record) -> Iterator[Finding]:
     units = [unit for unit in record.units if unit.phase == "verify"]
     for unit in units:
         if unit.state == "succeeded" and unit.unit not in looked:
-            yield _invalid(f"Step {unit.unit} has no sample that shows anything")
+            yield _invalid(
+                f"Step {unit.unit} has no sample that shows anything", ("unit", unit.unit)
+            )
     if any(unit.unit in looked for unit in units):
         return
     verifies = [step for step in record.steps if step.phase == "verify"]
     if verifies:
-        yield _invalid("Nothing was verified" + _why_not(verifies))
+        yield _invalid("Nothing was verified" + _why_not(verifies), _first_of(verifies))
     else:
         yield _invalid("There is no verify step, so nothing shows that all is well")
 
 
-def _invalid(reason: str) -> Finding:
-    return Finding(verdict="invalid", exit_code=3, reason=reason)
+def _invalid(reason: str, about: tuple[About, str] = ("run", "")) -> Finding:
+    return Finding(verdict="invalid", exit_code=3, reason=reason, about=about)
 
 
 def _why_not(steps: list[StepFacts]) -> str:
     """Why the first of some steps did not come about."""
     first = next((step for step in steps if step.reason), None)
     return f": {first.id} was {first.state} ({first.reason})" if first is not None else ""
+
+
+def _first_of(steps: list[StepFacts]) -> tuple[About, str]:
+    """The step that `_why_not` tells of."""
+    return ("step", next((step for step in steps if step.reason), steps[0]).id)
 
 
 # --- 1: the system failed ---
@@ -219,7 +269,10 @@ def _failed_steps(record: Record) -> Iterator[Finding]:
         unreached = [other.id for other in record.steps if other.blocked_by == step.id]
         tail = f"; so {_some(unreached)} could not begin" if unreached else ""
         yield Finding(
-            verdict="failed", exit_code=1, reason=f"{_what_failed(step)}: {step.reason}{tail}"
+            verdict="failed",
+            exit_code=1,
+            reason=f"{_what_failed(step)}: {step.reason}{tail}",
+            about=("step", step.id),
         )
 
 
@@ -230,12 +283,16 @@ def _what_failed(step: StepFacts) -> str:
 
 
 def _failed_rows(judged: tuple[Row, ...]) -> Iterator[Finding]:
-    for row in judged:
+    for index, row in enumerate(judged):
         if row.verdict == "failed":
-            yield Finding(verdict="failed", exit_code=1, reason=in_words(row))
-    for row in judged:
+            yield Finding(
+                verdict="failed", exit_code=1, reason=in_words(row), about=("row", str(index))
+            )
+    for index, row in enumerate(judged):
         if row.verdict == "inconclusive":
-            yield Finding(verdict="inconclusive", exit_code=3, reason=in_words(row))
+            yield Finding(
+                verdict="inconclusive", exit_code=3, reason=in_words(row), about=("row", str(index))
+            )
 
 
 # --- 0 ---

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "undo": "End one fault of a run that goes on.",
     "validate": "Check scenario files, and tell every problem of them.",
     "verify": "Check the hash chain of a journal.",
+    "why": "Tell what made a run's verdict, or a step's state, line by line.",
 }
 """Every command and its one line of help; the module of the same name has it as `command`."""
 

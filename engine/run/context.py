@@ -16,6 +16,7 @@ from breakfix.engine.run.arming import nearest_faults
 from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.sampling.port import Senses
 from breakfix.engine.sampling.threads import Threads
+from breakfix.engine.schedule import joined_state
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
 from breakfix.engine.targets import docker, process
@@ -126,11 +127,14 @@ class RunContext:
         """What expressions of a step may name."""
         steps = {
             step_id: {
-                "state": self.states.get(step_id, "pending"),
+                "state": joined_state(
+                    step.require,
+                    [self.states.get(each.id, "pending") for each in self.units_of[step_id]],
+                ),
                 "results": self._results.get(step_id, {}),
                 "result": next(iter(self._results.get(step_id, {}).values()), {}),
             }
-            for step_id in self.steps
+            for step_id, step in self.steps.items()
         }
         return {
             "inputs": self.plan.inputs,

@@ -89,11 +89,19 @@ def test_a_condition_skips_a_step(cli: Any) -> None:
       - {id: look, verify: up, within: 30s}
       - {id: only_deep, wait: 0s, when: inputs.deep, depends_on: [look]}
       - {id: if_good, wait: 0s, when: "steps.look.state == 'succeeded'", depends_on: [look]}
+      - {id: pause, inject: process.pause, target: app, depends_on: [look], hold: 100ms}
+      - {id: if_over, wait: 0s, when: "steps.pause.state == 'succeeded'", depends_on: [{step: pause, is: undone}]}
 """
     )
     path = cli.write(text)
     assert cli.run("run", path).returncode == 0
-    assert states(cli) == {"look": "succeeded", "only_deep": "skipped", "if_good": "succeeded"}
+    assert states(cli) == {
+        "look": "succeeded",
+        "only_deep": "skipped",
+        "if_good": "succeeded",
+        "pause@app": "succeeded",
+        "if_over": "succeeded",
+    }
     assert cli.run("run", path, "--input", "deep=true").returncode == 0
     assert states(cli)["only_deep"] == "succeeded"
 
