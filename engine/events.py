@@ -189,6 +189,26 @@ class SampleTaken(_Event, frozen=True, kw_only=True, tag="sample_taken"):
     occurred_at_s: float | None = None
 
 
+class ObserverSampled(_Event, frozen=True, kw_only=True, tag="observer_sampled"):
+    """Samples of one observer since its last such event. Each is ``[state, started_at_s, ended_at_s,
+    detail]``, the detail only of what is not good, and only where it is another than before."""
+
+    probe: str
+    samples: tuple[tuple[SampleState, float, float, str], ...]
+
+
+class ObserversEnded(_Event, frozen=True, kw_only=True, tag="observers_ended"):
+    """The observers have stopped: `lost` says why, where that was not asked for."""
+
+    lost: str = ""
+
+
+class SteadyMet(_Event, frozen=True, kw_only=True, tag="steady_met"):
+    """The steady state was good for long enough: the steps begin."""
+
+    probes: tuple[str, ...]
+
+
 class FaultIntended(_Event, frozen=True, kw_only=True, tag="fault_intended"):
     """Fsynced before the first op of the fault. `fault` is unit id + attempt: ``kill_cache#1``."""
 
@@ -325,7 +345,7 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
 Event = (
     WriterTaken | RunStarted | EndpointSeen | CommandIntended | CommandEnded | MarkIntended
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
-    | AttemptEnded | SampleTaken | FaultIntended | FaultApplied | FaultActive | FaultEnding
+    | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
     | RunInvalid | RunErrored | RunEnded
 )  # fmt: skip

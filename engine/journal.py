@@ -53,7 +53,8 @@ class Journal:
         self._fd = fd
         self._role = role
         self._lock = threading.Lock()
-        self._mono_zero_s = time.monotonic()
+        self.mono_zero_s = time.monotonic()
+        """The CLOCK_MONOTONIC reading of the run's start."""
         self._torn_bytes = 0
 
     @classmethod
@@ -96,7 +97,7 @@ class Journal:
 
     def now_s(self) -> float:
         """The instant of the run: seconds of CLOCK_MONOTONIC since its start."""
-        return time.monotonic() - self._mono_zero_s
+        return time.monotonic() - self.mono_zero_s
 
     def append(self, event: Event, sync: bool = False) -> Line:
         """Write one event; with `sync` it is on the disk when this returns.
@@ -133,7 +134,7 @@ class Journal:
                 pid=os.getpid(),
                 boot_id=boot_id(),
                 machine_id=_first_line(Path("/etc/machine-id")),
-                mono_zero_s=self._mono_zero_s,
+                mono_zero_s=self.mono_zero_s,
                 wall_s=time.time(),
                 torn_bytes=self._torn_bytes,
             ),
@@ -156,10 +157,10 @@ class Journal:
         self.seq = last.seq
         assert isinstance(first.event, WriterTaken)
         if first.event.boot_id == boot_id():
-            self._mono_zero_s = first.event.mono_zero_s
+            self.mono_zero_s = first.event.mono_zero_s
         else:
             # Another boot, or another machine: only the wall clock connects the two.
-            self._mono_zero_s = time.monotonic() - (time.time() - first.event.wall_s)
+            self.mono_zero_s = time.monotonic() - (time.time() - first.event.wall_s)
 
     def _write(self, data: bytes) -> JournalError | None:
         """Gives the error of a disk that is full from now on, but had room for this."""

@@ -243,6 +243,25 @@ class Expectation(_Part, frozen=True, kw_only=True):
     healed_by: Literal["repair", "restart", "self", "expiry", "engine", "other"] | None = None
 
 
+class Observer(_Part, frozen=True, kw_only=True):
+    """A probe that looks at its rate for the whole run, beside the steps. `fall` bad samples in a row
+    are an outage, `rise` good ones end it; fewer are not counted, but the outage begins and ends with the
+    first of them. Without a single good or bad sample the run is invalid, or has failed."""
+
+    probe: Id
+    rise: Count = 1
+    fall: Count = 1
+    on_no_data: Literal["invalid", "fail"] = "invalid"
+
+
+class Steady(_Part, frozen=True, kw_only=True, rename={"for_": "for"}):
+    """What must be good, for so long without a break, before anything is injected."""
+
+    probe: Id
+    for_: Duration = "0s"
+    within: Duration = "30s"
+
+
 class Scenario(_Part, frozen=True, kw_only=True):
     """A file, after inputs were put in. Nothing after engine/validate sees a raw document."""
 
@@ -255,11 +274,22 @@ class Scenario(_Part, frozen=True, kw_only=True):
     secrets: dict[Id, SecretSource] = {}
     targets: dict[Id, Target] = {}
     probes: dict[Id, ProbeUse] = {}
+    steady: tuple[Steady, ...] = ()
+    observe: tuple[Id | Observer, ...] = ()
+    warmup: Duration = "0s"
+    """So long the observers look before the first step."""
+    cooldown: Duration = "0s"
+    """So long they go on after the last fault has ended."""
     limits: Limits = Limits()
     setup: tuple[LocalCommand, ...] = ()
     teardown: tuple[LocalCommand, ...] = ()
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
     expect: tuple[Expectation, ...] = ()
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """What `observe` lists, a bare name with the defaults."""
+        return tuple(Observer(probe=o) if isinstance(o, str) else o for o in self.observe)
 
 
 # --- the run plan ---------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ def used_targets(scenario: Scenario) -> tuple[str, ...]:
         for step in scenario.steps
         if step.fan_out is not None and step.fan_out.next_when is not None
     ]
+    todo += [f"probe {observer.probe}" for observer in scenario.observers]
+    todo += [f"probe {steady.probe}" for steady in scenario.steady]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

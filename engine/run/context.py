@@ -1,14 +1,16 @@
 """What the parts of one run share: the journal, the plan, the world, and what is known by now."""
 
+import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from breakfix.engine.action import Action, Facts, NoFacts, Plan, ProcessFacts
-from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
+from breakfix.engine.errors import JournalError
+from breakfix.engine.events import Event, RunInvalid, StepState, TargetRebound, UnitChanged
 from breakfix.engine.expressions import render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import RunPlan, Step, Unit
@@ -21,6 +23,9 @@ from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
 from breakfix.engine.targets import docker, process
 from breakfix.engine.vehicles.dispatch import Vehicles
+
+if TYPE_CHECKING:
+    from breakfix.engine.run.observers import Observers
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -73,6 +78,7 @@ class RunContext:
         self.fault_starts: dict[str, float] = {}
         self.put_back: list[tuple[str, Plan]] = []
         self._stop = stop
+        self.observers: Observers | None = None
         self._results: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._nearest_faults = nearest_faults(plan)
         self._facts = {key: binding.facts for key, binding in plan.bindings.items()}
@@ -103,6 +109,11 @@ class RunContext:
                 result=_masked(result or {}, self.secrets.mask),
             )
         )
+
+    def note(self, event: Event) -> None:
+        """Write something down where that is possible."""
+        with contextlib.suppress(JournalError):
+            self.journal.append(event)
 
     def invalidate(self, reason: str) -> None:
         """Nothing of this run will count: say why, and stop it."""
@@ -171,6 +182,8 @@ class RunContext:
             endpoint = self.vehicles.endpoints[known.identity.endpoint]
             fresh = docker.facts(endpoint, by_name, ())
         self._facts[key] = fresh
+        if self.observers is not None:
+            self.observers.rebound(key, fresh)
         if fresh.identity != known.identity:
             self.journal.append(
                 TargetRebound(target=key, old=known.identity, new=fresh.identity, cause=cause)

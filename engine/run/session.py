@@ -31,8 +31,10 @@ from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.control_server import serving
 from breakfix.engine.run.executor import Executor
+from breakfix.engine.run.observers import Observers
 from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
 from breakfix.engine.run.probe import open_streams
+from breakfix.engine.run.steady import wait_steady
 from breakfix.engine.run.stopper import Stopper
 from breakfix.engine.run.windup import survey_targets, wind_up
 from breakfix.engine.sampling.http_session import HttpSession
@@ -187,6 +189,10 @@ class _Session:
         while True:
             if not guardian.alive():
                 self._stopper.stop("the guardian is gone", "guardian")
+            context = self._context
+            if context is not None and context.observers is not None and context.observers.lost():
+                context.invalidate("the sampling process died")
+                return
             await anyio.sleep(LOOK_EVERY_S)
 
     async def _deadline(self) -> None:
@@ -218,8 +224,16 @@ class _Session:
         await wait_ready(context)
         await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
+        await self._run_graph(context)
+
+    async def _run_graph(self, context: RunContext) -> None:
+        if self._scenario.observe:
+            context.observers = await Observers.start(context)
+        await anyio.sleep(seconds(self._scenario.warmup))
+        await wait_steady(context)
         self._executor = Executor(context)
         await self._executor.run()
+        await anyio.sleep(seconds(self._scenario.cooldown))
 
     async def _take_leases(self, plan: RunPlan, world: World) -> None:
         """Before the first effect on them, the containers of the plan are ours alone."""

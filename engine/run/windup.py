@@ -29,6 +29,8 @@ async def wind_up(world: World, scenario: Scenario, context: RunContext | None) 
         )
         if context is not None:
             put_back(context)
+            if context.observers is not None:
+                context.observers.stop()
             survey_targets(context, "after")
         end_marks(open_marks(read(world.journal.path)), world.journal, world.vehicles, by="engine")
         tear_down(world, scenario)

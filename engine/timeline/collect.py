@@ -17,6 +17,8 @@ from breakfix.engine.events import (
     Line,
     MarkGone,
     MarkIntended,
+    ObserverSampled,
+    ObserversEnded,
     PlanMade,
     RunEnded,
     RunErrored,
@@ -77,6 +79,8 @@ class Collected:
         self.lives = Lives()
         self.samples: list[SampleFacts] = []
         self.samples_of: dict[str, list[SampleFacts]] = defaultdict(list)
+        self.observed: dict[str, list[SampleFacts]] = defaultdict(list)
+        self.observers_lost = ""
         self.commands: dict[tuple[str, int], CommandFacts] = {}
         self.processes: dict[str, ProcessFacts] = {}
         self.rebound: list[ReboundFacts] = []
@@ -103,6 +107,8 @@ class Collected:
             UnitChanged: self._unit_changed,
             AttemptEnded: self._attempt_ended,
             SampleTaken: self._sample_taken,
+            ObserverSampled: self._observer_sampled,
+            ObserversEnded: self._observers_ended,
             CancelRequested: self._cancel_requested,
             RunInvalid: self._run_invalid,
             RunErrored: self._run_errored,
@@ -289,6 +295,22 @@ class Collected:
         )
         self.samples.append(sample)
         self.samples_of[event.unit].append(sample)
+
+    def _observer_sampled(self, at_s: float, event: ObserverSampled) -> None:
+        known = self.observed[event.probe]
+        for state, started_at_s, ended_at_s, detail in event.samples:
+            known.append(
+                SampleFacts(
+                    probe=event.probe,
+                    unit="",
+                    state=state,
+                    at_s=(started_at_s, max(started_at_s, ended_at_s)),
+                    detail=detail,
+                )
+            )
+
+    def _observers_ended(self, at_s: float, event: ObserversEnded) -> None:
+        self.observers_lost = event.lost
 
 
 def _hash(line: Line) -> str:

@@ -10,9 +10,17 @@ from msgspec import Struct
 from breakfix.engine.model import Step
 from breakfix.engine.timeline.collect import Collected
 from breakfix.engine.timeline.facts import FaultFacts, RepairFacts, UnitFacts
-from breakfix.engine.timeline.lineage import Lineage
+from breakfix.engine.timeline.lineage import ALL, Lineage
 from breakfix.engine.timeline.measure import Scene
-from breakfix.engine.timeline.series import Outage, Poll, Series, key_of, poll_of, wanted_of
+from breakfix.engine.timeline.series import (
+    Outage,
+    Poll,
+    Series,
+    SeriesKey,
+    key_of,
+    poll_of,
+    wanted_of,
+)
 from breakfix.engine.timeline.steps import needed
 
 T = TypeVar("T")
@@ -43,6 +51,9 @@ class Evidence:
         self.repairs = sorted(
             (repair for repair in seen.lives.repairs.values() if not repair.put_back), key=_began_s
         )
+        self._looks = sorted(
+            sample.at_s for known in seen.observed.values() for sample in known if sample.state == "good"
+        )
         self._needed = {step.id: partial(needed, step.require) for step in steps.values()}
 
     def during(self, from_s: float, until_s: float) -> During:
@@ -69,6 +80,7 @@ class Evidence:
             polls=[poll for poll in during.polls if poll.mask & mask],
             repairs=[r for r in during.repairs if self.lineage.upstream(r.step) & mask],
             needed=self._needed,
+            looks=self._looks,
         )
 
 
@@ -113,4 +125,27 @@ def _outages(
             one.add(sample, step_id)
             one.mask |= lineage.upstream(step_id)
             one.inverted = one.inverted or inverted
+    _add_observed(seen, series)
     return [outage for one in series.values() for outage in one.outages()]
+
+
+def _add_observed(seen: Collected, series: dict[SeriesKey, Series]) -> None:
+    """Observers look at what the steps with the same probe look at, and at any fault."""
+    plan = seen.plan
+    for observer in plan.scenario.observers if plan is not None else ():
+        key = (observer.probe, "", _only_target(seen, observer.probe))
+        one = series.setdefault(key, Series(key))
+        one.mask, one.observed = ALL, True
+        one.rise, one.fall = observer.rise, observer.fall
+        for sample in seen.observed.get(observer.probe, ()):
+            one.add(sample, "")
+
+
+def _only_target(seen: Collected, probe: str) -> str:
+    """The target that a probe looks at, where that is one."""
+    plan = seen.plan
+    use = plan.scenario.probes.get(probe) if plan is not None else None
+    if plan is None or use is None or use.target is None or use.target not in plan.sets:
+        return ""
+    picked = plan.sets[use.target].picked
+    return picked[0] if len(picked) == 1 else ""

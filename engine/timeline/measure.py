@@ -1,8 +1,10 @@
 """The marks and durations of an episode, and who healed the service.
 
-Without observers, t2, t7 and t8 come from the samples that the steps took themselves.
+Without observers, t2, t7 and t8 come from the samples that the steps took themselves; with them, from
+both.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -36,6 +38,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     polls: Sequence[Poll]
     repairs: Sequence[RepairFacts]
     needed: Mapping[str, Callable[[int], int]]
+    looks: Sequence[Interval] = ()
+    """The good samples of all observers, in the order of their start."""
 
 
 def measure(scene: Scene) -> Measured:
@@ -133,6 +137,15 @@ def _restored(scene: Scene, t2: Interval | None) -> Interval | None:
                 per_key[key].append(met[need - 1])
             else:
                 open_keys.add(key)
+    verified = {*per_key, *open_keys}
+    for key, outage in {o.key: o for o in scene.outages if o.observed}.items():
+        # Where nobody verified what an observer looks at, its rise is the streak.
+        if key in verified:
+            continue
+        if outage.facts.ended_at_s is None:
+            open_keys.add(key)
+        else:
+            per_key[key] = [outage.facts.ended_at_s]
     wanted = {key for key in affected if key in per_key or key in open_keys}
     if not wanted:
         wanted = set(per_key) | open_keys
@@ -206,6 +219,11 @@ def _healer(scene: Scene, t2: Interval, t7: Interval | None) -> tuple[HealedBy |
 
 def _looked_and_fine(scene: Scene, t1: Interval | None, t9: Interval | None) -> bool:
     """A step looked while the fault was there, and saw the service good."""
+    if t1 is not None and t9 is not None:
+        # A whole look within the time that the fault was surely there.
+        first = bisect_left(scene.looks, t1[1], key=lambda at_s: at_s[0])
+        if first < len(scene.looks) and scene.looks[first][1] <= t9[0]:
+            return True
     until_s = float("inf") if t9 is None else t9[1]
     return t1 is not None and any(
         poll.first_good is not None

@@ -16,12 +16,14 @@ SeriesKey = tuple[str, str, str]
 
 
 class Outage(Struct, frozen=True, kw_only=True):
-    """An outage with the faults that its steps are downstream of."""
+    """An outage with the faults that its steps are downstream of. `observed` says that an observer looks
+    at the same thing."""
 
     facts: OutageFacts
     first_bad_ended_at_s: float
     mask: int
     key: SeriesKey
+    observed: bool = False
 
 
 class Poll(Struct, frozen=True, kw_only=True):
@@ -111,6 +113,10 @@ class Series:
         self.key = key
         self._samples: list[tuple[SampleFacts, str]] = []
         self.mask = 0
+        self.rise = self.fall = 1
+        """So many good samples in a row end an outage, so many bad ones are one."""
+        self.observed = False
+        """An observer looks at it."""
         self.inverted = False
         """The steps that use it wait for good where others wait for bad."""
 
@@ -119,27 +125,35 @@ class Series:
         self._samples.append((sample, step))
 
     def outages(self) -> list[Outage]:
-        """Each run of bad samples, in the order of their start. Blind samples prove nothing."""
+        """Each row of `fall` bad samples until one of `rise` good ones, in the order of their start. Blind
+        samples prove nothing, and break a row that is not long enough yet."""
         bad_state = "good" if self.inverted else "bad"
         found: list[Outage] = []
-        last_good_s = 0.0
+        last_good_s, down = 0.0, False
         bad: list[SampleFacts] = []
         good: list[SampleFacts] = []
         steps: dict[str, None] = {}
         for sample, step in sorted(self._samples, key=lambda item: item[0].at_s):
-            if sample.state == bad_state:
-                if good and bad:
+            is_bad = sample.state == bad_state
+            if is_bad:
+                if down and len(good) >= self.rise:
                     found.append(self._outage(bad, good, last_good_s, tuple(steps)))
-                    bad, steps = [], {}
-                if good:
+                    down, bad, steps = False, [], {}
+                if good and not down:
                     last_good_s = good[-1].at_s[0]
                 good = []
                 bad.append(sample)
                 steps[step] = None
-            elif sample.state in ("good", "bad"):
+                down = down or len(bad) >= self.fall
+            elif not down:
+                bad, steps = [], {}
+            elif sample.state not in ("good", "bad") and len(good) < self.rise:
+                good = []
+            if not is_bad and sample.state in ("good", "bad"):
                 good.append(sample)
-        if bad:
-            found.append(self._outage(bad, good, last_good_s, tuple(steps)))
+        if down:
+            ended = good if len(good) >= self.rise else []
+            found.append(self._outage(bad, ended, last_good_s, tuple(steps)))
         return found
 
     def _outage(
@@ -172,4 +186,5 @@ class Series:
             first_bad_ended_at_s=first_bad_ended_s,
             mask=self.mask,
             key=self.key,
+            observed=self.observed,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from breakfix.engine.document.positions import Place
-from breakfix.engine.model import Dependency, Step
+from breakfix.engine.model import Dependency, Scenario, Step
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -39,3 +39,11 @@ def _edges(dependency: "str | Dependency", place: Place) -> Iterator[tuple[Place
         yield place, dependency
     for index, other in enumerate(dependency.any or ()):
         yield from _edges(other, (*place, "any", index))
+
+
+def watched(scenario: Scenario) -> Iterator[tuple[Place, str]]:
+    """What the observers and the steady state look at: the place, and the name of the probe."""
+    for index, observer in enumerate(scenario.observers):
+        yield ("observe", index), observer.probe
+    for index, steady in enumerate(scenario.steady):
+        yield ("steady", index), steady.probe

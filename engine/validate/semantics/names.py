@@ -11,7 +11,7 @@ from breakfix.engine.document.positions import Place
 from breakfix.engine.errors import ExpressionError
 from breakfix.engine.expressions import LATE_ROOTS, ROOTS, Reference, references, references_in
 from breakfix.engine.model import Dependency, Hold, Scenario, Step
-from breakfix.engine.validate.semantics.finding import Finding, edges, missing
+from breakfix.engine.validate.semantics.finding import Finding, edges, missing, watched
 
 if TYPE_CHECKING:
     from breakfix.engine.validate.semantics.order import Graph
@@ -37,6 +37,9 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     for name, probe in scenario.probes.items():
         if probe.target is not None and probe.target not in scenario.targets:
             yield missing(("probes", name, "target"), "target", probe.target, scenario.targets)
+    for place, name in watched(scenario):
+        if name not in scenario.probes:
+            yield missing(place, "probe", name, scenario.probes)
 
 
 def _step(

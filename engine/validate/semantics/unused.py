@@ -15,6 +15,8 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     targets |= {probe.target for probe in scenario.probes.values()}
     targets |= {target.of for target in scenario.targets.values()}
     probes: set[str | None] = {step.uses for step in scenario.steps}
+    probes |= {observer.probe for observer in scenario.observers}
+    probes |= {steady.probe for steady in scenario.steady}
     for target in scenario.targets.values():
         probes.add(target.process.ready if target.process is not None else None)
     for step in scenario.steps:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from breakfix.engine.action import Action, Fault, Probe
 from breakfix.engine.document.positions import Place
 from breakfix.engine.model import Scenario, Step, Target
-from breakfix.engine.validate.semantics.finding import Finding
+from breakfix.engine.validate.semantics.finding import Finding, watched
 
 if TYPE_CHECKING:
     from breakfix.engine.validate.semantics.order import Graph
@@ -129,6 +129,8 @@ def _states(scenario: Scenario, actions: Actions) -> Iterator[Finding]:
         if step.fan_out is not None and step.fan_out.next_when is not None:
             place = ("steps", index, "fan_out", "next_when", "probe")
             yield from _is_state(scenario, step.fan_out.next_when.probe, place, actions)
+    for place, name in watched(scenario):
+        yield from _is_state(scenario, name, place, actions)
 
 
 def _is_state(scenario: Scenario, name: str, place: Place, actions: Actions) -> Iterator[Finding]:
