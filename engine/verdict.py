@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from breakfix.engine import errors
 from breakfix.engine.expectations import in_words, rows
-from breakfix.engine.timeline.facts import StepFacts
+from breakfix.engine.timeline.facts import ObserverFacts, StepFacts
 from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
 from breakfix.engine.timeline.words import healed_in_words, with_interval
 
@@ -71,7 +71,7 @@ def findings(record: Record, judged: tuple[Row, ...]) -> list[Finding]:
     found = [*_left_behind(record), *_our_side(record), *_aborted(record), *_no_evidence(record)]
     if not worthless:
         # Where the run was invalid, what it saw proves nothing against the system either.
-        found += [*_failed_steps(record), *_failed_rows(judged)]
+        found += [*_failed_steps(record), *_still_down(record), *_failed_rows(judged)]
     found = _unique(found)
     if not found:
         found = [Finding(verdict="passed", exit_code=0, reason=_why_passed(record, judged))]
@@ -215,7 +215,17 @@ def _no_evidence(record: Record) -> Iterator[Finding]:
     active = any(fault.active_at_s is not None for fault in record.faults)
     if injects and not active and not record.run.no_faults:
         yield _invalid("No fault was seen effective" + _why_not(injects), _first_of(injects))
+    if record.observers_lost:
+        yield _invalid(f"The observers did not look to the end: {record.observers_lost}")
+    for observer in record.observers:
+        if not _seen_of(observer) and observer.on_no_data == "invalid":
+            yield _invalid(f"Observer {observer.probe} has no sample that shows anything")
     yield from _unverified(record)
+
+
+def _seen_of(observer: ObserverFacts) -> list[str]:
+    """The states that it saw, one after the other, without the blind."""
+    return [span.state for span in observer.spans if span.state != "blind"]
 
 
 def _unverified(record: Record) -> Iterator[Finding]:
@@ -234,8 +244,8 @@ def _unverified(record: Record) -> Iterator[Finding]:
     verifies = [step for step in record.steps if step.phase == "verify"]
     if verifies:
         yield _invalid("Nothing was verified" + _why_not(verifies), _first_of(verifies))
-    else:
-        yield _invalid("There is no verify step, so nothing shows that all is well")
+    elif not any(_seen_of(observer) for observer in record.observers):
+        yield _invalid("There is no verify step or observer, so nothing shows that all is well")
 
 
 def _invalid(reason: str, about: tuple[About, str] = ("run", "")) -> Finding:
@@ -274,6 +284,18 @@ def _failed_steps(record: Record) -> Iterator[Finding]:
             reason=f"{_what_failed(step)}: {step.reason}{tail}",
             about=("step", step.id),
         )
+
+
+def _still_down(record: Record) -> Iterator[Finding]:
+    for observer in record.observers:
+        seen = _seen_of(observer)
+        if seen and seen[-1] == "bad":
+            reason = f"Observer {observer.probe} still saw it bad at the end: {observer.first_bad}"
+        elif not seen and observer.on_no_data == "fail":
+            reason = f"Observer {observer.probe} has no sample that shows anything"
+        else:
+            continue
+        yield Finding(verdict="failed", exit_code=1, reason=reason)
 
 
 def _what_failed(step: StepFacts) -> str:

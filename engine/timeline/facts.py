@@ -16,6 +16,7 @@ Interval = Annotated[
     Meta(description="[lower, upper] in seconds: the true value lies between the two"),
 ]
 FaultState = Literal["intended", "active", "ending", "ended", "residue"]
+WindowName = Literal["run", "before", "faults", "after"]
 PhaseName = Literal["inject", "detect", "remediate", "verify", "wait", "unknown"]
 
 
@@ -245,6 +246,8 @@ class OutageFacts(_Facts, frozen=True, kw_only=True):
 
     probe: str
     target: str
+    observer: str = ""
+    """The observer that looks at it, where there is one."""
     steps: tuple[str, ...]
     """The steps whose bad samples show it."""
     started_at_s: Interval
@@ -252,6 +255,42 @@ class OutageFacts(_Facts, frozen=True, kw_only=True):
     last_bad_at_s: float
     duration_s: Interval | None
     bad_samples: int
+
+
+class WindowFacts(_Facts, frozen=True, kw_only=True):
+    """What an observer saw in one part of the run. `availability` is the 95 % interval (Wilson) of the
+    share of its good and bad samples that were good; the percentiles are of the time that good samples
+    took, None where there was none."""
+
+    window: WindowName
+    good: int
+    bad: int
+    blind: int
+    availability: tuple[float, float] | None = None
+    p50_s: float | None = None
+    p90_s: float | None = None
+    p99_s: float | None = None
+
+
+class SpanFacts(_Facts, frozen=True, kw_only=True):
+    """Samples in a row that say the same: from the start of the first to the end of the last."""
+
+    state: SampleState
+    from_s: float
+    to_s: float
+    samples: int
+
+
+class ObserverFacts(_Facts, frozen=True, kw_only=True):
+    """One observer: a probe that looked for the whole run. `first_bad` is what its first bad sample
+    said."""
+
+    probe: str
+    every_s: float
+    on_no_data: Literal["invalid", "fail"] = "invalid"
+    windows: tuple[WindowFacts, ...] = ()
+    spans: tuple[SpanFacts, ...] = ()
+    first_bad: str = ""
 
 
 class CommandFacts(_Facts, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
 from breakfix.engine.timeline.facts import ExpectFacts, PlanFacts, SetFacts
 from breakfix.engine.timeline.intervals import exact
+from breakfix.engine.timeline.observed import observer_facts
 from breakfix.engine.timeline.overhead import overhead
 from breakfix.engine.timeline.record import Record
 from breakfix.engine.timeline.steps import join_steps, unit_facts
@@ -43,6 +44,8 @@ def fold(lines: Iterable[Line]) -> Record:
         faults=faults,
         repairs=tuple(seen.lives.repairs.values()),
         outages=tuple(outage.facts for outage in evidence.outages),
+        observers=tuple(observer_facts(seen, faults)),
+        observers_lost=seen.observers_lost,
         setup=tuple(command for command in commands if command.stage == "setup"),
         teardown=tuple(command for command in commands if command.stage == "teardown"),
         processes=tuple(seen.processes.values()),

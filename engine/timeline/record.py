@@ -14,6 +14,7 @@ from breakfix.engine.timeline.facts import (
     ErrorFacts,
     FaultFacts,
     Interval,
+    ObserverFacts,
     OutageFacts,
     Overhead,
     PlanFacts,
@@ -165,6 +166,9 @@ class Record(_Part, frozen=True, kw_only=True):
     faults: tuple[FaultFacts, ...] = ()
     repairs: tuple[RepairFacts, ...] = ()
     outages: tuple[OutageFacts, ...] = ()
+    observers: tuple[ObserverFacts, ...] = ()
+    observers_lost: str = ""
+    """Why the observers stopped before the run was over."""
     setup: tuple[CommandFacts, ...] = ()
     teardown: tuple[CommandFacts, ...] = ()
     processes: tuple[ProcessFacts, ...] = ()

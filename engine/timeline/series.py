@@ -176,7 +176,8 @@ class Series:
             facts=OutageFacts(
                 probe=self.key[0],
                 target=self.key[2],
-                steps=steps,
+                observer=self.key[0] if self.observed else "",
+                steps=tuple(step for step in steps if step),
                 started_at_s=started,
                 ended_at_s=ended,
                 last_bad_at_s=last_bad_s,
