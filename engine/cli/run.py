@@ -12,7 +12,7 @@ import msgspec
 
 from breakfix import __version__
 from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
-from breakfix.engine.errors import UsageError
+from breakfix.engine.errors import PreconditionError, UsageError
 from breakfix.engine.machine import refuse_if_halted
 
 if TYPE_CHECKING:
@@ -68,10 +68,18 @@ def command(context: click.Context, /, **options: Any) -> None:
         chosen = msgspec.structs.replace(chosen, seed=planned.seed)
     targets = plan.WorldTargets(chosen.scenario)
     actions = catalogue.load(plan.action_names(chosen.scenario))
-    preview = plan.make(chosen.scenario, targets, actions, seed=chosen.seed, inputs=chosen.inputs)
-    for warning in (*chosen.warnings, *preview.warnings):
+    preview = None
+    try:
+        preview = plan.make(
+            chosen.scenario, targets, actions, seed=chosen.seed, inputs=chosen.inputs
+        )
+    except PreconditionError:
+        # Who waits for another run cannot know yet in which state that leaves the targets.
+        if dry_run or not wait:
+            raise
+    for warning in (*chosen.warnings, *(preview.warnings if preview is not None else ())):
         click.echo(f"warning: {warning}", err=True)
-    if dry_run:
+    if dry_run and preview is not None:
         click.echo(shown(preview, "text"))
         return
     _confirm(chosen, yes=yes)

@@ -4,6 +4,7 @@ from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.plan.fingerprint import drift
 from breakfix.engine.plan.make import action_names, make
 from breakfix.engine.plan.plan_file import load, save, slim
+from breakfix.engine.plan.resolve import identities
 from breakfix.engine.plan.targets import Targets
 from breakfix.engine.plan.world import WorldTargets
 
@@ -12,6 +13,7 @@ __all__ = [
     "WorldTargets",
     "action_names",
     "drift",
+    "identities",
     "load",
     "make",
     "save",

@@ -79,6 +79,14 @@ def resolve(scenario: Scenario, targets: Targets, *, seed: int, running: bool) -
     )
 
 
+def identities(scenario: Scenario, targets: Targets, *, seed: int) -> dict[str, Identity]:
+    """Who the picked targets are, by key, without asking them anything. Raises as `resolve` does."""
+    work = _Resolving(scenario, targets, seed=seed, running=True)
+    for name in used_targets(scenario):
+        work.add(name)
+    return work.identities()
+
+
 class _Resolving:
     def __init__(self, scenario: Scenario, targets: Targets, *, seed: int, running: bool) -> None:
         self._scenario = scenario
@@ -155,9 +163,14 @@ class _Resolving:
             share=in_words(pick, len(found), len(picked)),
         )
 
+    def identities(self) -> dict[str, Identity]:
+        """Every picked target, sorted by key."""
+        keys = sorted({key for chosen in self.sets.values() for key in chosen.picked})
+        return {key: self._identities[key] for key in keys}
+
     def bind(self) -> dict[str, Binding]:
         """The facts of every picked target, sorted by key."""
-        keys = sorted({key for chosen in self.sets.values() for key in chosen.picked})
+        keys = self.identities()
         containers = [key for key in keys if self._identities[key].kind == "docker"]
         facts = self._targets.facts([self._identities[key] for key in containers])
         known = dict(zip(containers, facts, strict=True))

@@ -27,7 +27,7 @@ from breakfix.engine.journal import Journal, read
 from breakfix.engine.leases import Leases
 from breakfix.engine.machine import enlist, refuse_if_halted
 from breakfix.engine.model import RunPlan, Scenario
-from breakfix.engine.plan import WorldTargets, action_names, drift, make, slim
+from breakfix.engine.plan import WorldTargets, action_names, drift, identities, make, slim
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.control_server import serving
 from breakfix.engine.run.executor import Executor
@@ -208,6 +208,7 @@ class _Session:
             await world.session.open()
         await run_setup(world, self._scenario)
         await start_processes(world, self._targets)
+        await self._take_leases(world)
         plan = await anyio.to_thread.run_sync(self._plan)
         for endpoint in self._targets.endpoints.values():
             self._journal.append(EndpointSeen(endpoint=endpoint))
@@ -220,7 +221,6 @@ class _Session:
             no_faults=self._request.no_faults,
         )
         self._context = context
-        await self._take_leases(plan, world)
         await wait_ready(context)
         await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
@@ -235,12 +235,14 @@ class _Session:
         await self._executor.run()
         await anyio.sleep(seconds(self._scenario.cooldown))
 
-    async def _take_leases(self, plan: RunPlan, world: World) -> None:
-        """Before the first effect on them, the containers of the plan are ours alone."""
-        targets = {key: bound.identity for key, bound in plan.bindings.items()}
+    async def _take_leases(self, world: World) -> None:
+        """Before anybody asks what state the containers are in they are ours alone: another run may
+        be breaking them now."""
+        request = self._request
 
         def take(stop: threading.Event) -> None:
-            self._leases.take(targets, wait=self._request.wait, stop=stop)
+            targets = identities(request.scenario, self._targets, seed=request.seed)
+            self._leases.take(targets, wait=request.wait, stop=stop)
 
         await world.threads.call(take, world.threads.reads)
 
