@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from breakfix.engine.model import Observer, RunPlan
-from breakfix.engine.statistics import wilson
+from breakfix.engine.statistics.share import wilson
 from breakfix.engine.timeline.collect import Collected
 from breakfix.engine.timeline.facts import (
     FaultFacts,
