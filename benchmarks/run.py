@@ -15,6 +15,7 @@ from benchmarks import inputs
 from benchmarks.guardian import recovery
 from benchmarks.journaled import lateness_s, newest_journal, widths_s
 from benchmarks.measured import Command, Cost, cost, interleaved
+from benchmarks.observers import OBSERVERS, load
 from benchmarks.table import MIB, Part, Row, compared, document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,6 +171,25 @@ class Bench:
             part.rows.append(Row(what, said, goal=f"within {goal_s:g} s", met=median_s <= goal_s))
         return part
 
+    def observers(self) -> Part:
+        """A thousand observers at one look a second."""
+        length_s = 20 if self.quick else 60
+        part = Part(
+            f"{OBSERVERS} observers, one look a second each, for {length_s} s",
+            "Late is the start of a look on its observer's grid, less that of the earliest. CPU is that of "
+            "the sampling process, where 1 is one core.",
+        )
+        for action in ("http.get", "tcp.connect"):
+            found = load(BREAKFIX, action, length_s)
+            late_ms = sorted(lag * 1000 for lag in found.lags_s)
+            p99_ms = late_ms[int(len(late_ms) * 0.99)]
+            part.rows += [
+                Row(f"`{action}`, 99th percentile late", f"{p99_ms:.1f} ms", goal="under 20 ms", met=p99_ms < 20),
+                Row(f"`{action}`, CPU and memory", f"{found.cpu_share:.2f}, {found.memory_bytes / MIB:.0f} MiB"),
+                Row(f"`{action}`, samples, and not good", f"{len(late_ms)}, {found.not_good}"),
+            ]  # fmt: skip
+        return part
+
     def widths(self) -> Part:
         """How wide the intervals are that reports give."""
         part = Part(
@@ -270,6 +290,7 @@ def main() -> None:
             bench.graph,
             bench.jitter,
             bench.guardian,
+            bench.observers,
             bench.widths,
         ):
             say(f"Measuring: {measure.__name__}")
