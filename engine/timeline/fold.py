@@ -11,6 +11,7 @@ from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
 from breakfix.engine.timeline.facts import ExpectFacts, PlanFacts, SetFacts
+from breakfix.engine.timeline.guards import guard_facts
 from breakfix.engine.timeline.intervals import exact
 from breakfix.engine.timeline.overhead import overhead
 from breakfix.engine.timeline.record import Record
@@ -43,6 +44,7 @@ def fold(lines: Iterable[Line]) -> Record:
         faults=faults,
         repairs=tuple(seen.lives.repairs.values()),
         outages=tuple(outage.facts for outage in evidence.outages),
+        guards=tuple(guard_facts(seen, faults)),
         setup=tuple(command for command in commands if command.stage == "setup"),
         teardown=tuple(command for command in commands if command.stage == "teardown"),
         processes=tuple(seen.processes.values()),

@@ -13,6 +13,7 @@ from breakfix.engine.timeline.facts import (
     CommandFacts,
     ErrorFacts,
     FaultFacts,
+    GuardFacts,
     Interval,
     OutageFacts,
     Overhead,
@@ -165,6 +166,7 @@ class Record(_Part, frozen=True, kw_only=True):
     faults: tuple[FaultFacts, ...] = ()
     repairs: tuple[RepairFacts, ...] = ()
     outages: tuple[OutageFacts, ...] = ()
+    guards: tuple[GuardFacts, ...] = ()
     setup: tuple[CommandFacts, ...] = ()
     teardown: tuple[CommandFacts, ...] = ()
     processes: tuple[ProcessFacts, ...] = ()
