@@ -18,6 +18,9 @@ StepState = Literal[
 ]  # fmt: skip
 EndedBy = Literal["repair", "restart", "self", "expiry", "engine", "other"]
 Role = Literal["engine", "guardian", "recover"]
+StopSource = Literal[
+    "signal", "deadline", "halt", "error", "guardian", "invalid", "failed", "guard", "guard_blind",
+]  # fmt: skip
 SampleState = Literal["good", "bad", "seen", "unseen", "blind"]
 
 
@@ -203,6 +206,18 @@ class ObserversEnded(_Event, frozen=True, kw_only=True, tag="observers_ended"):
     lost: str = ""
 
 
+class GuardTripped(_Event, frozen=True, kw_only=True, tag="guard_tripped"):
+    """A guard stops the run: its probe was bad beyond what it tolerates (`tripped`), or it saw nothing
+    for too long (`blind`), some time between the two instants."""
+
+    guard: str
+    probe: str
+    kind: Literal["tripped", "blind"]
+    why: str
+    after_at_s: float
+    before_at_s: float
+
+
 class SteadyMet(_Event, frozen=True, kw_only=True, tag="steady_met"):
     """The steady state was good for long enough: the steps begin."""
 
@@ -306,10 +321,10 @@ class RepairEnded(_Event, frozen=True, kw_only=True, tag="repair_ended"):
 
 
 class CancelRequested(_Event, frozen=True, kw_only=True, tag="cancel_requested"):
-    """The run is to stop: by a signal, the deadline, an error, or the guardian's death."""
+    """The run is to stop: by a signal, the deadline, a guard, an error, or the guardian's death."""
 
     why: str
-    source: Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
+    source: StopSource
 
 
 class UndoRequested(_Event, frozen=True, kw_only=True, tag="undo_requested"):
@@ -345,7 +360,7 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
 Event = (
     WriterTaken | RunStarted | EndpointSeen | CommandIntended | CommandEnded | MarkIntended
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
-    | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
+    | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
     | RunInvalid | RunErrored | RunEnded
 )  # fmt: skip

@@ -3,7 +3,8 @@
 ``python -m breakfix.engine.guardian JOURNAL``. It says ``ready`` on its standard output once it has
 imported all that it needs. Its standard input is the engine's heartbeat: silence of
 `SILENCE_MAX_S` means that the engine is stopped, and a stopped engine gives no lock, so it is killed
-first. Then the guardian waits for the journal's lock, which the kernel hands over when the engine
+first; so it is on SIGUSR1, by which the sampling process says that the engine does not answer to the trip
+of a guard. Then the guardian waits for the journal's lock, which the kernel hands over when the engine
 is gone.
 """
 
@@ -33,11 +34,12 @@ def main(path: Path) -> int:
     # Where the kernel runs out of memory it is not the guardian that has to go (proc(5)).
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ))
+    asked = _asked_to_take_over()
     engine = _engine(path)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     silence_s = float(os.environ.get("BREAKFIX_SILENCE_S", SILENCE_MAX_S))
-    if not _wait_for_end(silence_s):
+    if not _wait_for_end(silence_s, asked):
         _kill(*engine)
     done = recover(path, "guardian", wait=True)
     return 0 if done.clean else 6
@@ -54,12 +56,20 @@ def _incarnation(pid: int) -> str:
     return stat.incarnation if stat is not None else ""
 
 
-def _wait_for_end(silence_s: float) -> bool:
-    """Read heartbeats. True: the pipe was closed; False: nothing came for too long."""
+def _asked_to_take_over() -> int:
+    """A descriptor that can be read from once SIGUSR1 has come."""
+    reader, writer = os.pipe()
+    signal.signal(signal.SIGUSR1, lambda number, frame: os.write(writer, b"x") and None)
+    return reader
+
+
+def _wait_for_end(silence_s: float, asked: int) -> bool:
+    """Read heartbeats. True: the pipe was closed; False: nothing came for too long, or the engine is to be
+    killed."""
     fd = sys.stdin.fileno()
     while True:
-        readable, _, _ = select.select([fd], [], [], silence_s)
-        if not readable:
+        readable, _, _ = select.select([fd, asked], [], [], silence_s)
+        if not readable or asked in readable:
             return False
         if not os.read(fd, 4096):
             return True

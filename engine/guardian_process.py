@@ -11,6 +11,7 @@ from typing import Final
 
 from breakfix.engine.errors import EngineError
 from breakfix.engine.home import JOURNAL
+from breakfix.engine.vehicles.procfs import read_stat
 
 BEAT_EVERY_S: Final = 1.0
 READY_WITHIN_S: Final = 30.0
@@ -53,6 +54,12 @@ class GuardianProcess:
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
+
+    @property
+    def incarnation(self) -> str:
+        """``PID@START``; empty where it is gone."""
+        stat = read_stat(self._process.pid)
+        return stat.incarnation if stat is not None else ""
 
     def _beat(self) -> None:
         """Tell it that the engine is alive: a thread of its own, which stops only with the process."""

@@ -9,6 +9,8 @@ from breakfix.engine.errors import UsageError
 
 JOURNAL = "journal.ndjson"
 RUNS = "runs"
+TRIP = "trip.json"
+"""In the folder of a run: the trip of a guard that the engine did not answer to."""
 
 
 def home() -> Path:

@@ -254,6 +254,43 @@ class Observer(_Part, frozen=True, kw_only=True):
     on_no_data: Literal["invalid", "fail"] = "invalid"
 
 
+class Blind(_Part, frozen=True, kw_only=True):
+    """What comes of a guard that sees nothing: without a good or a bad sample for `after` (three
+    intervals of its probe, but not less than a second), the run is stopped, or nothing happens."""
+
+    after: Duration | None = None
+    then: Literal["abort", "ignore"] = "abort"
+
+
+class Guard(_Part, frozen=True, kw_only=True):
+    """Stops the run and undoes everything when its probe is bad for too long. Its tolerance is one of
+    `max_outage`, `consecutive`, and `min_good` with `over`."""
+
+    id: Id
+    probe: Id
+    max_outage: Duration | None = None
+    """No outage may surely have lasted longer: from the end of the first bad sample to the start of the
+    latest one."""
+    consecutive: Count | None = None
+    """So many bad samples in a row are too many."""
+    min_good: Share | None = None
+    """So many of the samples of the last `over` must be good; it trips when the whole interval of the
+    share (Wilson, 95%) is below."""
+    over: Duration | None = None
+    require: Require = "all"
+    """How many of the probe's targets must be good."""
+    blind: Blind = Blind()
+
+    @property
+    def tolerance(self) -> str:
+        """In words, as it is written."""
+        if self.max_outage is not None:
+            return f"max_outage {self.max_outage}"
+        if self.consecutive is not None:
+            return f"consecutive {self.consecutive}"
+        return f"min_good {self.min_good} over {self.over}"
+
+
 class Steady(_Part, frozen=True, kw_only=True, rename={"for_": "for"}):
     """What must be good, for so long without a break, before anything is injected."""
 
@@ -280,6 +317,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     """So long the observers look before the first step."""
     cooldown: Duration = "0s"
     """So long they go on after the last fault has ended."""
+    guards: tuple[Guard, ...] = ()
     limits: Limits = Limits()
     setup: tuple[LocalCommand, ...] = ()
     teardown: tuple[LocalCommand, ...] = ()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from breakfix.engine import survey
@@ -25,6 +26,7 @@ from breakfix.engine.events import (
     EndpointSeen,
     FaultEnded,
     FaultResidue,
+    GuardTripped,
     Line,
     Role,
     RunEnded,
@@ -32,6 +34,7 @@ from breakfix.engine.events import (
     Surveyed,
     WriterTaken,
 )
+from breakfix.engine.home import TRIP
 from breakfix.engine.journal import Journal, has_begun, is_this_machine, read
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.open_faults import OpenFault
@@ -66,6 +69,7 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
         if todo.nothing:
             return Recovered(clean=True, said=())
         journal.begin()
+        _note_trip(lines, journal)
         vehicles = _vehicles(lines, journal)
         try:
             return _recover(todo, journal, vehicles, role)
@@ -108,6 +112,18 @@ def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
             here = is_this_machine(line.event)
     folder = journal.path.parent
     return Vehicles(endpoints, folder, Secrets(sources), journal.now_s, here=here)
+
+
+def _note_trip(lines: list[Line], journal: Journal) -> None:
+    """A guard that tripped while the engine did not answer is journaled now."""
+    try:
+        tripped = msgspec.json.decode((journal.path.parent / TRIP).read_bytes(), type=GuardTripped)
+    except (OSError, msgspec.MsgspecError):
+        return
+    known = [line.event.guard for line in lines if isinstance(line.event, GuardTripped)]
+    if tripped.guard not in known:
+        with contextlib.suppress(JournalError):
+            journal.append(tripped)
 
 
 def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Recovered:

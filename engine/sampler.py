@@ -1,14 +1,16 @@
-"""The sampling process: looks with every observer of a run, apart from the engine that breaks things.
+"""The sampling process: looks with every observer and guard of a run, apart from the engine that breaks things.
 
 ``python -m breakfix.engine.sampler``. Its standard input gives a `Task` as one line of JSON, then a
-`Rebound` for each target that has another identity since; it ends when that is closed. Its standard
-output has ``ready``, then lines of ``observer_sampled`` events. It writes no journal.
+`Rebound` for each target that has another identity since, and an `Acknowledged` for each trip of a guard that
+the engine stops for; it ends when that is closed. Its standard output has ``ready``, then lines of
+``observer_sampled`` and ``guard_tripped`` events. It writes no journal.
 """
 
 import asyncio
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.action import Facts
-from breakfix.engine.events import Endpoint
+from breakfix.engine.events import Endpoint, GuardTripped
 from breakfix.engine.model import SecretSource
+from breakfix.engine.sampling.alarm import Alarm
 from breakfix.engine.sampling.http_session import HttpSession
+from breakfix.engine.sampling.outlet import Outlet
 from breakfix.engine.sampling.port import Senses
 from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.sampling.watch import Watch, Watched
@@ -33,8 +37,11 @@ LINE_BYTES_MAX = 64 << 20
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """What is to be observed. `mono_zero_s` is the CLOCK_MONOTONIC reading of the run's start."""
+    """What is to be looked at. `mono_zero_s` is the CLOCK_MONOTONIC reading of the run's start; `engine` and
+    `guardian` are incarnations (``PID@START``)."""
 
+    engine: str
+    guardian: str
     run_dir: str
     mono_zero_s: float
     watched: tuple[Watched, ...]
@@ -43,11 +50,17 @@ class Task(Struct, frozen=True, kw_only=True):
     secrets: dict[str, SecretSource]
 
 
-class Rebound(Struct, frozen=True, kw_only=True):
+class Rebound(Struct, frozen=True, kw_only=True, tag="rebound"):
     """The facts of a target from now on."""
 
     key: str
     facts: Facts
+
+
+class Acknowledged(Struct, frozen=True, kw_only=True, tag="acknowledged"):
+    """The engine stops the run, as this guard wants."""
+
+    guard: str
 
 
 async def main() -> None:
@@ -65,43 +78,49 @@ async def main() -> None:
 
     secrets = Secrets(task.secrets)
     session = HttpSession()
-    vehicles = Vehicles(task.endpoints, Path(task.run_dir), secrets, now_s)
+    run_dir = Path(task.run_dir)
+    vehicles = Vehicles(task.endpoints, run_dir, secrets, now_s)
     senses = Senses(vehicles=vehicles, session=session, secrets=secrets, threads=Threads(THREADS))
     actions = catalogue.load({each.uses for each in task.watched})
     if any(each.uses.startswith("http.") for each in task.watched):
         await session.open()
     facts = dict(task.facts)
     watch = Watch(task.watched, actions, facts, senses, now_s)
-    _write(b"ready\n")
+    outlet = Outlet(sys.stdout.fileno())
+    alarm = Alarm(run_dir, task.engine, task.guardian, partial(_tell, watch, outlet))
+    outlet.write(b"ready\n")
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(watch.run)
-            group.start_soon(_flush, watch)
+            group.start_soon(watch.run, partial(alarm.trip, group))
+            group.start_soon(_flush, watch, outlet)
             while line := await orders.readline():
-                rebound = msgspec.json.decode(line, type=Rebound)
-                facts[rebound.key] = rebound.facts
+                order = msgspec.json.decode(line, type=Rebound | Acknowledged)
+                if isinstance(order, Acknowledged):
+                    alarm.answer(order.guard)
+                else:
+                    facts[order.key] = order.facts
             group.cancel_scope.cancel()
-        _send(watch)
+        _send(watch.take(), outlet)
     finally:
+        outlet.close()
         await session.close()
         vehicles.close()
 
 
-async def _flush(watch: Watch) -> None:
+async def _flush(watch: Watch, outlet: Outlet) -> None:
     while True:
         await anyio.sleep(FLUSH_EVERY_S)
-        _send(watch)
+        _send(watch.take(), outlet)
 
 
-def _send(watch: Watch) -> None:
-    events: list[Any] = list(watch.take())
+def _tell(watch: Watch, outlet: Outlet, event: GuardTripped) -> None:
+    """At once, after the samples that led to it."""
+    _send([*watch.take(), event], outlet)
+
+
+def _send(events: list[Any], outlet: Outlet) -> None:
     if events:
-        _write(b"".join(msgspec.json.encode(event) + b"\n" for event in events))
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+        outlet.write(b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
 
 if __name__ == "__main__":

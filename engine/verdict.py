@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from breakfix.engine import errors
 from breakfix.engine.expectations import in_words, rows
-from breakfix.engine.timeline.facts import ObserverFacts, StepFacts
+from breakfix.engine.timeline.facts import GuardFacts, ObserverFacts, StepFacts
 from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
 from breakfix.engine.timeline.words import healed_in_words, with_interval
 
@@ -20,7 +20,7 @@ __all__ = ["Finding", "Verdict", "findings", "judge"]
 
 About = Literal[
     "run", "fault", "process", "repair", "survey", "error", "unit", "step", "command",
-    "takeover", "cancel", "invalid", "row",
+    "takeover", "cancel", "invalid", "row", "guard",
 ]  # fmt: skip
 """What a finding is about: of a row its index, of an error its message, else an id."""
 
@@ -67,11 +67,12 @@ def judged_rows(record: Record) -> tuple[Row, ...]:
 
 def findings(record: Record, judged: tuple[Row, ...]) -> list[Finding]:
     """Every reason that weighs, the heaviest first; there is at least one. It never raises."""
-    worthless = bool(record.invalid)
+    worthless = bool(record.invalid or _tripped_at_rest(record))
     found = [*_left_behind(record), *_our_side(record), *_aborted(record), *_no_evidence(record)]
     if not worthless:
         # Where the run was invalid, what it saw proves nothing against the system either.
-        found += [*_failed_steps(record), *_still_down(record), *_failed_rows(judged)]
+        found += [*_tripped(record), *_failed_steps(record), *_still_down(record)]
+        found += _failed_rows(judged)
     found = _unique(found)
     if not found:
         found = [Finding(verdict="passed", exit_code=0, reason=_why_passed(record, judged))]
@@ -186,8 +187,15 @@ def _error(reason: str, about: tuple[About, str] = ("run", "")) -> Finding:
 
 
 def _aborted(record: Record) -> Iterator[Finding]:
+    trips = [guard.trip for guard in record.guards if guard.trip is not None]
+    tripped_s = min((trip.at_s[0] for trip in trips), default=float("inf"))
+    for guard in record.guards:
+        if guard.trip is not None and guard.trip.kind == "blind":
+            reason = f"Guard {guard.id} was blind, so the run was stopped: {guard.trip.why}"
+            yield Finding(verdict="aborted", exit_code=4, reason=reason, about=("guard", guard.id))
     for cancel in record.cancelled:
-        if cancel.source in _ABORTS:
+        # After its trip a guard had stopped the run already; the sampling process may signal that, too.
+        if cancel.source in _ABORTS and cancel.at_s[0] < tripped_s:
             reason = f"The run was stopped: {cancel.why}"
             yield Finding(
                 verdict="aborted", exit_code=4, reason=reason, about=("cancel", cancel.why)
@@ -203,6 +211,11 @@ def _aborted(record: Record) -> Iterator[Finding]:
 def _no_evidence(record: Record) -> Iterator[Finding]:
     for reason in record.invalid:
         yield _invalid(reason, ("invalid", reason))
+    for guard in _tripped_at_rest(record):
+        why = guard.trip.why if guard.trip is not None else ""
+        yield _invalid(
+            f"Guard {guard.id} tripped before anything was broken: {why}", ("guard", guard.id)
+        )
     for step in record.steps:
         own: tuple[About, str] = ("step", step.id)
         if step.phase == "inject" and step.state == "failed" and step.on_failure == "fail":
@@ -263,7 +276,29 @@ def _first_of(steps: list[StepFacts]) -> tuple[About, str]:
     return ("step", next((step for step in steps if step.reason), steps[0]).id)
 
 
+def _tripped_at_rest(record: Record) -> list[GuardFacts]:
+    """The guards that tripped before anything was broken or repaired."""
+    return [
+        guard
+        for guard in record.guards
+        if guard.trip is not None and guard.trip.kind == "tripped" and guard.trip.before_effect
+    ]
+
+
 # --- 1: the system failed ---
+
+
+def _tripped(record: Record) -> Iterator[Finding]:
+    for guard in record.guards:
+        if guard.trip is not None and guard.trip.kind == "tripped":
+            safe = guard.time_to_safe_s
+            tail = f"; all faults were gone {with_interval(safe)} later" if safe is not None else ""
+            yield Finding(
+                verdict="failed",
+                exit_code=1,
+                reason=f"Guard {guard.id} tripped: {guard.trip.why}{tail}",
+                about=("guard", guard.id),
+            )
 
 
 def _failed_steps(record: Record) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     yield from _proofs(record)
     yield from _steps(record)
     yield from _titled("Outages", _outages(record))
+    yield from _titled("Guards", [[("  " + line, "")] for line in wording.guards(record)])
     yield from _titled(
         "Set-up, teardown and errors", [[("  " + line, "")] for line in wording.trouble(record)]
     )

@@ -174,6 +174,23 @@ def claim(row: Row) -> str:
     return f"{row.about} {_CLAIMS[row.expects]} {row.wanted}"
 
 
+def guards(record: Record) -> list[str]:
+    """Each guard, whether it stopped the run and why, and how long it took until nothing was broken."""
+    said = []
+    for guard in record.guards:
+        trip, safe = guard.trip, guard.time_to_safe_s
+        if trip is None:
+            said.append(f"{guard.id} ({guard.probe}, {guard.tolerance}) did not trip")
+            continue
+        if safe is not None:
+            after = f"time to safe {with_interval(safe)}"
+        else:
+            after = "not safe: a fault was never seen gone" if trip.open_faults else "no fault was open"
+        how = "tripped" if trip.kind == "tripped" else "was blind"
+        said.append(f"{guard.id} {how} at {at_instant(trip.at_s)}: {trip.why}; {after}")
+    return said
+
+
 def trouble(record: Record) -> list[str]:
     """Commands of setup and teardown, requests to stop, and errors of our own side."""
     said = []

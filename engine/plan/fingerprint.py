@@ -49,6 +49,7 @@ def prints_of(
         "setup",
         "teardown",
         "expect",
+        "guards",
         "labels",
         "secrets",
         "allowed_on",

@@ -33,6 +33,7 @@ def used_targets(scenario: Scenario) -> tuple[str, ...]:
     ]
     todo += [f"probe {observer.probe}" for observer in scenario.observers]
     todo += [f"probe {steady.probe}" for steady in scenario.steady]
+    todo += [f"probe {guard.probe}" for guard in scenario.guards]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

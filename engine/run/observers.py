@@ -1,8 +1,12 @@
-"""The engine's side of the sampling process: start it, journal what it saw, tell it what changed, end it."""
+"""The engine's side of the sampling process: start it, journal what it saw, stop for its guards, tell it what
+changed, end it."""
 
+import asyncio
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import anyio.to_thread
@@ -10,27 +14,38 @@ import msgspec
 
 from breakfix.engine.action import Facts
 from breakfix.engine.errors import EngineError
-from breakfix.engine.events import ObserverSampled, ObserversEnded
+from breakfix.engine.events import GuardTripped, ObserverSampled, ObserversEnded
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.probe import named_probe
-from breakfix.engine.sampler import Rebound, Task
+from breakfix.engine.sampler import Acknowledged, Rebound, Task
 from breakfix.engine.sampling.watch import Watched
+from breakfix.engine.vehicles.procfs import read_stat
 
 END_WITHIN_S: Final = 30.0
 
 
 class Observers:
-    """The observers of one run, in a process of their own."""
+    """The observers and guards of one run, in a process of their own."""
 
-    def __init__(self, context: RunContext, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        process: "subprocess.Popen[bytes]",
+        on_trip: Callable[[GuardTripped], None],
+    ) -> None:
         self._context = context
         self._process = process
+        self._on_trip = on_trip
+        self._loop = asyncio.get_running_loop()
         self._stopping = False
         self._reader = threading.Thread(target=self._read, name="observers")
 
     @classmethod
-    async def start(cls, context: RunContext) -> "Observers":
-        """Start the process and wait until it looks. Raises EngineError."""
+    async def start(
+        cls, context: RunContext, guardian: str, on_trip: Callable[[GuardTripped], None]
+    ) -> "Observers":
+        """Start the process and wait until it looks. `guardian` is the incarnation of the process that takes
+        over where this one does not answer; `on_trip` stops the run. Raises EngineError."""
         log = (context.journal.path.parent / "sampler.log").open("ab")
         with log:
             process = subprocess.Popen(
@@ -40,9 +55,9 @@ class Observers:
                 stderr=log,
                 start_new_session=True,
             )
-        observers = cls(context, process)
+        observers = cls(context, process, on_trip)
         assert process.stdin is not None and process.stdout is not None
-        observers._tell(msgspec.json.encode(_task(context)))
+        observers._tell(msgspec.json.encode(_task(context, guardian)))
         said = await anyio.to_thread.run_sync(process.stdout.readline)
         if said != b"ready\n":
             process.kill()
@@ -84,35 +99,51 @@ class Observers:
         try:
             self._process.stdin.write(line + b"\n")
             self._process.stdin.flush()
-        except OSError:
-            # It is dead, which the end of its output tells too.
+        except (OSError, ValueError):
+            # It is dead or being ended, which the end of its output tells too.
             return
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._context.note(msgspec.json.decode(line, type=ObserverSampled))
+            event = msgspec.json.decode(line, type=ObserverSampled | GuardTripped)
+            self._context.note(event)
+            if isinstance(event, GuardTripped):
+                self._loop.call_soon_threadsafe(self._tripped, event)
         self._process.stdout.close()
 
+    def _tripped(self, event: GuardTripped) -> None:
+        """In the loop, so that the answer proves that the engine does what it says."""
+        self._on_trip(event)
+        self._tell(msgspec.json.encode(Acknowledged(guard=event.guard)))
 
-def _task(context: RunContext) -> Task:
+
+def _task(context: RunContext, guardian: str) -> Task:
     scenario = context.plan.scenario
+    observed = [observer.probe for observer in scenario.observers]
     watched = []
-    for observer in scenario.observers:
-        use = scenario.probes[observer.probe]
-        probing = named_probe(context, observer.probe, observer.probe)
+    # A probe that is both observed and guarded is sampled once.
+    for name in dict.fromkeys([*observed, *(guard.probe for guard in scenario.guards)]):
+        use = scenario.probes[name]
+        probing = named_probe(context, name, name)
         watched.append(
             Watched(
-                name=observer.probe,
+                name=name,
                 uses=use.uses,
                 with_=use.with_,
                 keys=probing.keys,
                 every_s=probing.every_s,
                 timeout_s=probing.timeout_s,
+                observed=name in observed,
+                guards=tuple(guard for guard in scenario.guards if guard.probe == name),
             )
         )
     keys = {key for each in watched for key in each.keys if key is not None}
+    stat = read_stat(os.getpid())
+    assert stat is not None
     return Task(
+        engine=stat.incarnation,
+        guardian=guardian,
         run_dir=str(context.journal.path.parent),
         mono_zero_s=context.journal.mono_zero_s,
         watched=tuple(watched),

@@ -14,6 +14,7 @@ from breakfix.engine.control import Answer, Request
 from breakfix.engine.errors import BreakfixError, DriftError, JournalError, leaves
 from breakfix.engine.events import (
     EndpointSeen,
+    GuardTripped,
     Line,
     PlanMade,
     RunEnded,
@@ -161,7 +162,7 @@ class _Session:
                 group.start_soon(self._watch, guardian)
                 group.start_soon(self._deadline)
                 async with serving(self._folder, self._handle):
-                    await self._stages(world)
+                    await self._stages(world, guardian)
                 group.cancel_scope.cancel()
         except (Exception, BaseExceptionGroup) as errors:
             for error in leaves(errors):
@@ -200,7 +201,7 @@ class _Session:
         await anyio.sleep(max(0.0, seconds(deadline) - self._journal.now_s()))
         self._stopper.stop(f"the deadline of {deadline} is over", "deadline")
 
-    async def _stages(self, world: World) -> None:
+    async def _stages(self, world: World, guardian: GuardianProcess) -> None:
         # Again, now that this run can be seen: whoever halts either sees it, or is seen.
         refuse_if_halted()
         if any(name.startswith("http.") for name in self._actions):
@@ -224,11 +225,18 @@ class _Session:
         await wait_ready(context)
         await anyio.to_thread.run_sync(survey_targets, context, "before")
         await anyio.to_thread.run_sync(open_streams, context)
+        if self._scenario.observe or self._scenario.guards:
+            context.observers = await Observers.start(context, guardian.incarnation, self._tripped)
         await self._run_graph(context)
 
+    def _tripped(self, event: GuardTripped) -> None:
+        """A guard ends the run, on the road of a signal."""
+        if event.kind == "blind":
+            self._stopper.stop(f"guard {event.guard} is blind: {event.why}", "guard_blind")
+        else:
+            self._stopper.stop(f"guard {event.guard} tripped: {event.why}", "guard")
+
     async def _run_graph(self, context: RunContext) -> None:
-        if self._scenario.observe:
-            context.observers = await Observers.start(context)
         await anyio.sleep(seconds(self._scenario.warmup))
         await wait_steady(context)
         self._executor = Executor(context)

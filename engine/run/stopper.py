@@ -1,4 +1,4 @@
-"""The one road on which a run is stopped: signals, deadline, a dead guardian, an invalid run."""
+"""The one road on which a run is stopped: signals, deadline, a guard, a dead guardian, an invalid run."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 import anyio
 
 from breakfix.engine.errors import JournalError
-from breakfix.engine.events import CancelRequested
+from breakfix.engine.events import CancelRequested, StopSource
 from breakfix.engine.journal import Journal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LEAVE: Final = "leave"
-Cause = Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
 
 
 class Stopper:
@@ -35,7 +34,7 @@ class Stopper:
         if self.requested:
             scope.cancel()
 
-    def stop(self, why: str, source: Cause) -> None:
+    def stop(self, why: str, source: StopSource) -> None:
         """Ask for the end of the run; from the second time on only noted."""
         first, self.requested = not self.requested, True
         # A full disk must not keep the run from stopping.

@@ -21,6 +21,14 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 async def observe(senses: Senses, sight: Sight, facts: Sequence[Facts]) -> Observation:
     """Look once at every target, side by side. After its time-out a state is bad, an occurrence blind."""
+    seen = await observe_each(senses, sight, facts)
+    return merge(seen, occurrence=sight.probe.observes == "occurrence")
+
+
+async def observe_each(
+    senses: Senses, sight: Sight, facts: Sequence[Facts]
+) -> list[Observation]:
+    """The same, what each target showed on its own, in the order in which they answered."""
     seen: list[Observation] = []
 
     async def one(each: Facts) -> None:
@@ -28,11 +36,11 @@ async def observe(senses: Senses, sight: Sight, facts: Sequence[Facts]) -> Obser
 
     if len(facts) == 1:
         await one(facts[0])
-        return seen[0]
+        return seen
     async with anyio.create_task_group() as group:
         for each in facts:
             group.start_soon(one, each)
-    return merge(seen, occurrence=sight.probe.observes == "occurrence")
+    return seen
 
 
 def merge(observations: list[Observation], *, occurrence: bool) -> Observation:

@@ -1,4 +1,4 @@
-"""Observers: each on a grid of its own, fixed on the monotonic clock, whatever its samples do.
+"""Observers and guards: each probe on a grid of its own, fixed on the monotonic clock, whatever its samples do.
 
 A slow or a late sample never shifts the next one; where a time-out is longer than the interval they
 overlap. The grids are spread over an interval, so that many observers do not look all at once.
@@ -13,16 +13,20 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine.action import Action, Facts, NoFacts, Probe
-from breakfix.engine.events import ObserverSampled, SampleState
-from breakfix.engine.sampling.observing import Sight, observe, state_of
+from breakfix.engine.events import GuardTripped, ObserverSampled, SampleState
+from breakfix.engine.model import Guard
+from breakfix.engine.sampling.guarding import Guarding
+from breakfix.engine.sampling.observing import Sight, merge, observe_each, state_of
 from breakfix.engine.sampling.port import Senses
 
+LOOK_EVERY_S = 0.1
+"""How often the guards are asked whether they have been blind for too long."""
 Sample = tuple[SampleState, float, float, str]
 
 
 class Watched(Struct, frozen=True, kw_only=True):
-    """A probe that is observed: the action with its parameters, and the targets that it looks at (None:
-    it looks from here)."""
+    """A probe that is looked at: the action with its parameters, and the targets that it looks at (None:
+    it looks from here). Where it is not `observed`, only its guards hear of its samples."""
 
     name: str
     uses: str
@@ -30,10 +34,12 @@ class Watched(Struct, frozen=True, kw_only=True):
     keys: tuple[str | None, ...]
     every_s: float
     timeout_s: float
+    observed: bool = True
+    guards: tuple[Guard, ...] = ()
 
 
 class Watch:
-    """All observers of a run. `facts` may change meanwhile: a target that was made again."""
+    """All observers and guards of a run. `facts` may change meanwhile: a target that was made again."""
 
     def __init__(
         self,
@@ -48,16 +54,32 @@ class Watch:
         self._facts = facts
         self._senses = senses
         self._now_s = now_s
-        self._taken: dict[str, list[Sample]] = {each.name: [] for each in watched}
+        self._taken: dict[str, list[Sample]] = {
+            each.name: [] for each in watched if each.observed
+        }
         self._said: dict[str, str] = {}
+        self._guarding: dict[str, Guarding] = {}
+        self._on_trip: Callable[[GuardTripped], None] = _nobody
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    async def run(self, on_trip: Callable[[GuardTripped], None]) -> None:
+        """Until it is cancelled; of each guard that trips, `on_trip` hears once."""
+        self._on_trip = on_trip
         begin_s = self._now_s()
+        self._guarding = {
+            each.name: Guarding(
+                each.guards, every_s=each.every_s, timeout_s=each.timeout_s, begin_s=begin_s
+            )
+            for each in self._watched
+            if each.guards
+        }
         async with anyio.create_task_group() as group:
             for index, each in enumerate(self._watched):
                 first_s = begin_s + each.every_s * index / len(self._watched)
                 group.start_soon(self._grid, group, each, first_s)
+            while self._guarding:
+                await anyio.sleep(LOOK_EVERY_S)
+                for guarding in self._guarding.values():
+                    self._ask(guarding)
 
     def take(self) -> list[ObserverSampled]:
         """The samples since the last time, of each observer that has some."""
@@ -87,17 +109,33 @@ class Watch:
     async def _sample(self, each: Watched, sight: Sight, room: anyio.CapacityLimiter) -> None:
         async with room:
             facts = [NoFacts() if key is None else self._facts[key] for key in each.keys]
+            guarding = self._guarding.get(each.name)
             started_at_s = self._now_s()
-            seen = await observe(self._senses, sight, facts)
+            ticket = guarding.begin(started_at_s) if guarding is not None else 0
+            found = await observe_each(self._senses, sight, facts)
             at_s = (started_at_s, self._now_s())
+        if guarding is not None:
+            guarding.end(ticket, [state_of(sight.probe, item.holds) for item in found], at_s[1])
+            self._ask(guarding)
+        seen = merge(found, occurrence=sight.probe.observes == "occurrence")
         state = state_of(sight.probe, seen.holds)
         detail = "" if state == "good" else self._senses.secrets.mask(seen.detail)
         self._note(each.name, state, at_s, detail)
 
+    def _ask(self, guarding: Guarding) -> None:
+        for trip in guarding.look(self._now_s()):
+            self._on_trip(trip)
+
     def _note(self, name: str, state: SampleState, at_s: tuple[float, float], detail: str) -> None:
+        if name not in self._taken:
+            return
         new = "" if detail == self._said.get(name) else detail
         self._said[name] = detail
         self._taken[name].append((state, round(at_s[0], 6), round(at_s[1], 6), new))
+
+
+def _nobody(trip: GuardTripped) -> None:
+    """Before `run`, nothing can trip."""
 
 
 def _at_s(sample: Sample) -> float:

@@ -14,6 +14,7 @@ from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
     Event,
+    GuardTripped,
     Line,
     MarkGone,
     MarkIntended,
@@ -81,6 +82,7 @@ class Collected:
         self.samples_of: dict[str, list[SampleFacts]] = defaultdict(list)
         self.observed: dict[str, list[SampleFacts]] = defaultdict(list)
         self.observers_lost = ""
+        self.trips: list[GuardTripped] = []
         self.commands: dict[tuple[str, int], CommandFacts] = {}
         self.processes: dict[str, ProcessFacts] = {}
         self.rebound: list[ReboundFacts] = []
@@ -109,6 +111,7 @@ class Collected:
             SampleTaken: self._sample_taken,
             ObserverSampled: self._observer_sampled,
             ObserversEnded: self._observers_ended,
+            GuardTripped: self._guard_tripped,
             CancelRequested: self._cancel_requested,
             RunInvalid: self._run_invalid,
             RunErrored: self._run_errored,
@@ -311,6 +314,9 @@ class Collected:
 
     def _observers_ended(self, at_s: float, event: ObserversEnded) -> None:
         self.observers_lost = event.lost
+
+    def _guard_tripped(self, at_s: float, event: GuardTripped) -> None:
+        self.trips.append(event)
 
 
 def _hash(line: Line) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from breakfix.engine.events import EndedBy, Role, SampleState, StepState
+from breakfix.engine.events import EndedBy, Role, SampleState, StepState, StopSource
 
 Interval = Annotated[
     tuple[float, float],
@@ -324,7 +324,29 @@ class CancelFacts(_Facts, frozen=True, kw_only=True):
 
     at_s: Interval
     why: str
-    source: Literal["signal", "deadline", "halt", "error", "guardian", "invalid", "failed"]
+    source: StopSource
+
+
+class TripFacts(_Facts, frozen=True, kw_only=True):
+    """A guard tripped, or was blind for too long. `before_effect`: nothing had been broken or repaired yet.
+    `open_faults` counts those that were there, or still came: the run is safe when they are gone."""
+
+    kind: Literal["tripped", "blind"]
+    why: str
+    at_s: Interval
+    before_effect: bool
+    open_faults: int = 0
+
+
+class GuardFacts(_Facts, frozen=True, kw_only=True):
+    """A guard, and whether it stopped the run. `time_to_safe_s` is from the trip until the last fault was
+    seen gone; None where no fault was open, or one of them was never seen gone."""
+
+    id: str
+    probe: str
+    tolerance: str
+    trip: TripFacts | None = None
+    time_to_safe_s: Interval | None = None
 
 
 class ErrorFacts(_Facts, frozen=True, kw_only=True):

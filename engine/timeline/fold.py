@@ -11,6 +11,7 @@ from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
 from breakfix.engine.timeline.facts import ExpectFacts, PlanFacts, SetFacts
+from breakfix.engine.timeline.guards import guard_facts
 from breakfix.engine.timeline.intervals import exact
 from breakfix.engine.timeline.observed import observer_facts
 from breakfix.engine.timeline.overhead import overhead
@@ -46,6 +47,7 @@ def fold(lines: Iterable[Line]) -> Record:
         outages=tuple(outage.facts for outage in evidence.outages),
         observers=tuple(observer_facts(seen, faults)),
         observers_lost=seen.observers_lost,
+        guards=tuple(guard_facts(seen, faults)),
         setup=tuple(command for command in commands if command.stage == "setup"),
         teardown=tuple(command for command in commands if command.stage == "teardown"),
         processes=tuple(seen.processes.values()),

@@ -13,6 +13,7 @@ from breakfix.engine.timeline.facts import (
     CommandFacts,
     ErrorFacts,
     FaultFacts,
+    GuardFacts,
     Interval,
     ObserverFacts,
     OutageFacts,
@@ -169,6 +170,7 @@ class Record(_Part, frozen=True, kw_only=True):
     observers: tuple[ObserverFacts, ...] = ()
     observers_lost: str = ""
     """Why the observers stopped before the run was over."""
+    guards: tuple[GuardFacts, ...] = ()
     setup: tuple[CommandFacts, ...] = ()
     teardown: tuple[CommandFacts, ...] = ()
     processes: tuple[ProcessFacts, ...] = ()

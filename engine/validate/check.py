@@ -18,6 +18,7 @@ from breakfix.engine.document.read import pointer
 from breakfix.engine.errors import DocumentError, ExpressionError, UsageError
 from breakfix.engine.model import (
     Expectation,
+    Guard,
     Input,
     ProbeUse,
     Problem,
@@ -35,6 +36,7 @@ _PARTS: Final[dict[str, Any]] = {
     "probes": ProbeUse,
     "steps": Step,
     "expect": Expectation,
+    "guards": Guard,
 }
 _STAND_INS: Final[dict[str, Any]] = {
     "targets": {"process": {"command": ["x"]}},
@@ -210,7 +212,8 @@ class _Checking:
         definition = kind.__name__
         if self._try(value, kind, definition, place) is not None:
             return value
-        name = value.get("id") if place[0] == "steps" and isinstance(value, dict) else place[-1]
+        by_id = place[0] in ("steps", "guards") and isinstance(value, dict)
+        name = value.get("id") if by_id else place[-1]
         self._broken.add(str(name))
         if place[0] == "steps" and isinstance(name, str):
             return {"id": name, "wait": "0s"}

@@ -11,6 +11,7 @@ from breakfix.engine.events import (
     FaultEnded,
     FaultIntended,
     FaultResidue,
+    GuardTripped,
     Line,
     MarkIntended,
     PlanMade,
@@ -144,6 +145,7 @@ class _Proofs:
             ),
             "takeover": lambda _: self._takeover(),
             "cancel": lambda why: self._of(CancelRequested, lambda event: event.why == why),
+            "guard": lambda guard: self._of(GuardTripped, lambda event: event.guard == guard),
             "invalid": lambda why: self._of(RunInvalid, lambda event: event.reason == why),
             "row": lambda index: self.row(self._judged[int(index)]),
         }

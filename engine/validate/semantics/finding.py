@@ -42,8 +42,10 @@ def _edges(dependency: "str | Dependency", place: Place) -> Iterator[tuple[Place
 
 
 def watched(scenario: Scenario) -> Iterator[tuple[Place, str]]:
-    """What the observers and the steady state look at: the place, and the name of the probe."""
+    """What observers, guards and the steady state look at: the place, and the name of the probe."""
     for index, observer in enumerate(scenario.observers):
         yield ("observe", index), observer.probe
     for index, steady in enumerate(scenario.steady):
         yield ("steady", index), steady.probe
+    for index, guard in enumerate(scenario.guards):
+        yield ("guards", index, "probe"), guard.probe

@@ -88,7 +88,7 @@ def late_names(
     for name, probe in scenario.probes.items():
         for inside, text in _texts(probe.with_, ("probes", name, probe.uses)):
             yield from _of_a_probe(scenario, inside, text)
-    for key in ("targets", "setup", "teardown", "limits"):
+    for key in ("targets", "setup", "teardown", "limits", "guards"):
         yield from _misplaced(msgspec.to_builtins(getattr(scenario, key)), (key,))
 
 

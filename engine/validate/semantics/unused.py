@@ -17,6 +17,7 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     probes: set[str | None] = {step.uses for step in scenario.steps}
     probes |= {observer.probe for observer in scenario.observers}
     probes |= {steady.probe for steady in scenario.steady}
+    probes |= {guard.probe for guard in scenario.guards}
     for target in scenario.targets.values():
         probes.add(target.process.ready if target.process is not None else None)
     for step in scenario.steps:

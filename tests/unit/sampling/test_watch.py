@@ -47,7 +47,7 @@ def watched(folder: Path, for_s: float, timeout_s: float) -> list[Any]:
         )  # fmt: skip
         watch = Watch([each], {"x.y": Patient}, {}, senses, now_s)
         with anyio.move_on_after(10 * EVERY_S + timeout_s):
-            await watch.run()
+            await watch.run(lambda trip: None)
         return [sample for event in watch.take() for sample in event.samples]
 
     return anyio.run(main)

@@ -14,6 +14,7 @@ from breakfix.engine.events import (
     FaultEnded,
     FaultIntended,
     FaultResidue,
+    GuardTripped,
     Line,
     MarkGone,
     MarkIntended,
@@ -333,3 +334,65 @@ def test_the_verdict_is_the_same_before_and_after_the_end_is_written(story: Stor
     lines = story().lines
     assert isinstance(lines[-1].event, RunEnded)
     assert judge(fold(lines[:-1])) == judge(fold(lines))
+
+
+# --- guards ---
+
+GUARDS = [{"id": "quiet", "probe": "healthy", "consecutive": 3}]
+
+
+def guarded(journal: Story, at_s: float, kind: Any = "tripped", stop: Any = "guard") -> Any:
+    """A fault from 1 s on, a guard that stops the run at some time, the fault gone between 4.3 s and 4.4 s."""
+    run = journal().begin().plan(STEPS, guards=GUARDS)
+    trip = GuardTripped(
+        guard="quiet", probe="healthy", kind=kind, why="as seen", after_at_s=at_s, before_at_s=at_s + 0.1
+    )
+    if at_s < 1.0:
+        return run.add(at_s + 0.1, trip).add(at_s + 0.1, CancelRequested(why="x", source=stop))
+    run.inject(1.0).add(at_s + 0.1, trip).add(at_s + 0.1, CancelRequested(why="x", source=stop))
+    return run.fault_ended(4.3, 4.4, "engine").unit(4.5, "kill_cache@cache", "cancelled")
+
+
+def test_a_tripped_guard_is_the_failure_of_the_system(journal: Story) -> None:
+    """1, with the time until the last fault was gone."""
+    run = guarded(journal, 3.0).end(5.0)
+    verdict = verdict_of(run)
+    assert (verdict.verdict, verdict.exit_code) == ("failed", 1)
+    assert verdict.reason.startswith("Guard quiet tripped: as seen; all faults were gone 1.3")
+    (guard,) = fold(run.lines).guards
+    assert list(guard.time_to_safe_s or ()) == pytest.approx([1.2, 1.4])
+
+
+def test_the_signal_of_the_sampling_process_does_not_abort(journal: Story) -> None:
+    """A slow engine gets SIGTERM after the trip: it stops for the guard all the same. One before counts."""
+    late = guarded(journal, 3.0).add(4.6, CancelRequested(why="SIGTERM", source="signal")).end(5.0)
+    assert verdict_of(late).exit_code == 1
+    early = guarded(journal, 3.0)
+    interrupted = CancelRequested(why="SIGINT", source="signal")
+    early.lines.insert(-4, Line(seq=0, at_s=2.0, prev="0" * 64, event=interrupted))
+    assert verdict_of(early.end(5.0)).exit_code == 4
+
+
+def test_a_blind_guard_aborts(journal: Story) -> None:
+    """4: nobody could tell how the system was."""
+    verdict = verdict_of(guarded(journal, 3.0, "blind", "guard_blind").end(5.0))
+    assert (verdict.verdict, verdict.exit_code) == ("aborted", 4)
+    assert "Guard quiet was blind" in verdict.reason
+
+
+def test_a_guard_that_trips_before_the_first_fault_makes_the_run_invalid(journal: Story) -> None:
+    """3: the system was bad before it was touched."""
+    verdict = verdict_of(guarded(journal, 0.5).end(5.0))
+    assert (verdict.verdict, verdict.exit_code) == ("invalid", 3)
+    assert "before anything was broken" in verdict.reason
+
+
+def test_a_guard_without_a_trip_says_nothing(journal: Story) -> None:
+    """It is in the record, and no more. A trip without an open fault has no time to safe."""
+    record = fold(journal().begin().plan(STEPS, guards=GUARDS).lines)
+    assert [(guard.id, guard.tolerance, guard.trip) for guard in record.guards] == [
+        ("quiet", "consecutive 3", None)
+    ]
+    over = fold(guarded(journal, 4.6).lines).guards[0]
+    assert over.trip is not None
+    assert (over.time_to_safe_s, over.trip.open_faults) == (None, 0)

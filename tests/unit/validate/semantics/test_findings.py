@@ -13,6 +13,7 @@ from breakfix.engine import catalogue
 from breakfix.engine.action import Action
 from breakfix.engine.errors import UsageError
 from breakfix.engine.model import Scenario
+from breakfix.engine.plan.resolve import used_targets
 from breakfix.engine.validate.semantics import Finding, findings
 
 Data = dict[str, Any]
@@ -125,6 +126,18 @@ CASES: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("expect", 0), {"fault": "pause"}, "a row expects one of"),
     (("expect", 0, "fault"), "thaw", "'thaw' is no inject step"),
     (("expect", 0, "fault"), "paus", "there is no step 'paus'"),
+    (("guards",), [{"id": "g", "probe": "up", "consecutive": 3}], ""),
+    (("guards",), [{"id": "g", "probe": "up", "min_good": "98%", "over": "30s"}], ""),
+    (("guards",), [{"id": "g", "probe": "up"}], "a guard has one of max_outage, consecutive, min_good"),
+    (("guards",), [{"id": "g", "probe": "up", "consecutive": 3, "max_outage": "1s"}], "this has max_outage and consecutive"),
+    (("guards",), [{"id": "g", "probe": "up", "min_good": "98%"}], "`min_good` and `over` go together"),
+    (("guards",), [{"id": "g", "probe": "up", "consecutive": 3, "over": "30s"}], "`min_good` and `over` go together"),
+    (("guards",), [{"id": "g", "probe": "up", "consecutive": 3}] * 2, "the id 'g' stands twice"),
+    (("guards",), [{"id": "g", "probe": "upp", "consecutive": 3}], "there is no probe 'upp'"),
+    (("guards",), [{"id": "g", "probe": "died", "consecutive": 3}], "died is an event: it is never good"),
+    (("guards",), [{"id": "g", "probe": "up", "max_outage": "11m"}], "g can never trip"),
+    (("guards",), [{"id": "g", "probe": "up", "min_good": "20%", "over": "3s"}], "3s has 4 samples of up, too few"),
+    (("guards",), [{"id": "g", "probe": "up", "consecutive": 3, "blind": {"after": "1s"}}], "g would be blind at once"),
     (("steps", 3), {"id": "whole", "wait": "1s", "depends_on": ["thaw"]}, "nothing measures restored_within"),
     (("steps", 2), {"id": "thaw", "wait": "1s", "depends_on": ["noticed"]}, ""),
 ]  # fmt: skip
@@ -140,6 +153,15 @@ def test_what_is_found(place: tuple[str | int, ...], value: Any, said: str) -> N
         assert any(said in finding.message for finding in errors), errors
     else:
         assert errors == []
+
+
+def test_what_a_guard_looks_at_is_used() -> None:
+    """Its probe, and the target of that."""
+    data = changed(("guards",), [{"id": "g", "probe": "page", "consecutive": 3}])
+    data["probes"]["page"]["target"] = "shop"
+    places = {finding.place for finding in found(data) if finding.warning}
+    assert places.isdisjoint({("probes", "page"), ("targets", "shop")})
+    assert "shop" in used_targets(msgspec.convert(data, Scenario))
 
 
 def test_a_repair_that_can_never_heal_is_found() -> None:
