@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from breakfix.engine.action import Action
 from breakfix.engine.model import Scenario
-from breakfix.engine.validate.semantics import expect, names, order, steps, unused, uses
+from breakfix.engine.validate.semantics import (
+    expect,
+    names,
+    order,
+    steps,
+    trials,
+    unused,
+    uses,
+)
 from breakfix.engine.validate.semantics.finding import Finding
 
 __all__ = ["Finding", "findings"]
@@ -20,4 +28,5 @@ def findings(scenario: Scenario, actions: Mapping[str, type[Action]]) -> Iterato
     yield from uses.claims(scenario, actions, graph)
     yield from names.late_names(scenario, actions, graph)
     yield from expect.findings(scenario, graph)
+    yield from trials.findings(scenario)
     yield from unused.findings(scenario)

@@ -1,0 +1,125 @@
+"""A series of trials: runs one after the other, with a file that knows after each what there is."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import msgspec
+
+from breakfix.engine.errors import BreakfixError
+from breakfix.engine.events import Line, RunStarted
+from breakfix.engine.home import series_file
+from breakfix.engine.machine import halted
+from breakfix.engine.run.session import RunDone
+from breakfix.engine.run.stopper import SIGNALS
+from breakfix.engine.trials import (
+    Repeating,
+    SeriesEnd,
+    SeriesRecord,
+    add,
+    begun,
+    end_after,
+    ended,
+    trial_of,
+)
+
+_LOOK_EVERY_S: Final = 0.1
+_ABORTED: Final = 4
+Listener = Callable[[Line], None]
+
+
+class Series:
+    """Makes the trials of one series. `trial` makes one run, and gives each line of its journal to the
+    listener that it gets; `after` is told of each trial once the file has it."""
+
+    def __init__(
+        self,
+        record: SeriesRecord,
+        trial: Callable[[Listener], RunDone],
+        after: Callable[[SeriesRecord, RunDone], None],
+    ) -> None:
+        self._record = record
+        self._asked = Repeating(times=record.times, up_to=record.up_to, stop_on=record.stop_on)
+        self._trial = trial
+        self._after = after
+
+    def run(self) -> SeriesRecord:
+        """All trials, until there is a reason for no more. Raises BreakfixError where one could not
+        begin; the file says so then."""
+        try:
+            while (end := self._end()) is None:
+                done = self._trial(self._on_line)
+                self._keep(add(self._record, trial_of(done.record, done.verdict)))
+                self._after(self._record, done)
+                if done.signalled:
+                    end = SeriesEnd(kind="interrupted", why="A signal came", exit_code=_ABORTED)
+                    break
+        except (BreakfixError, KeyboardInterrupt) as error:
+            code = error.exit_code if isinstance(error, BreakfixError) else _ABORTED
+            why = str(error) or "A signal came"
+            self._keep(ended(self._record, SeriesEnd(kind="broken_off", why=why, exit_code=code)))
+            raise
+        self._keep(ended(self._record, end))
+        return self._record
+
+    def _end(self) -> SeriesEnd | None:
+        trials = self._record.trials
+        if not trials:
+            return None
+        if (end := end_after(self._asked, trials)) is not None:
+            return end
+        if why := _pause(self._record.pause_s):
+            return SeriesEnd(kind="interrupted", why=why, exit_code=_ABORTED)
+        return None
+
+    def _on_line(self, line: Line) -> None:
+        if isinstance(line.event, RunStarted):
+            self._keep(begun(self._record, line.event.run_id))
+
+    def _keep(self, record: SeriesRecord) -> None:
+        self._record = record
+        save(record)
+
+
+def save(record: SeriesRecord) -> None:
+    """Write the file of a series: as a whole or not at all. Raises BreakfixError."""
+    path = series_file(record.series_id)
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with fresh.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise BreakfixError(
+            f"The series cannot be written to {path}: {error.strerror}.",
+            hint="Set BREAKFIX_HOME to a folder that can be written.",
+        ) from error
+
+
+def _pause(pause_s: float) -> str:
+    """Wait; what interrupted it, empty where nothing did. No fault is open meanwhile, so a signal has
+    nothing to undo."""
+    caught: list[str] = []
+
+    def catch(number: int, frame: FrameType | None) -> None:
+        caught.append(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, catch) for number in SIGNALS}
+    try:
+        end_s = time.monotonic() + pause_s
+        while True:
+            if since := halted():
+                return f"All runs are halted since {since}"
+            left_s = end_s - time.monotonic()
+            if caught or left_s <= 0:
+                return f"{caught[0]} came between two trials" if caught else ""
+            time.sleep(min(left_s, _LOOK_EVERY_S))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
