@@ -82,9 +82,9 @@ def trial_lines(series: SeriesRecord) -> list[TrialLine]:
 
 
 def metric_lines(series: SeriesRecord) -> list[MetricLines]:
-    """The metrics that any trial has measured."""
+    """The metrics that any trial has measured, the one that says most first."""
     found = []
-    for name in METRICS:
+    for name in reversed(METRICS):
         summary = series.summaries.get(name)
         if summary is not None and summary.n + summary.absorbed:
             unknown = len(series.trials) - summary.n - summary.absorbed
@@ -229,8 +229,8 @@ def _share(found: Estimate | Refusal) -> Figure:
         return Figure(name=name, value=_NOTHING, note=found.why)
     return Figure(
         name=name,
-        value=f"{found.point:.0%}",
-        ends=f"[{found.low:.0%}, {found.high:.0%}]",
+        value=f"{found.point * 100:.0f} %",
+        ends=f"[{found.low * 100:.0f}, {found.high * 100:.0f}]",
         note=f"{_confidence(found.confidence)}, of {found.n} trials",
     )
 

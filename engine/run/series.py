@@ -1,9 +1,10 @@
 """A series of trials: runs one after the other, with a file that knows after each what there is."""
 
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -45,18 +46,14 @@ class Series:
         self._asked = Repeating(times=record.times, up_to=record.up_to, stop_on=record.stop_on)
         self._trial = trial
         self._after = after
+        self._between = _Between()
 
     def run(self) -> SeriesRecord:
         """All trials, until there is a reason for no more. Raises BreakfixError where one could not
         begin; the file says so then."""
         try:
-            while (end := self._end()) is None:
-                done = self._trial(self._on_line)
-                self._keep(add(self._record, trial_of(done.record, done.verdict)))
-                self._after(self._record, done)
-                if done.signalled:
-                    end = SeriesEnd(kind="interrupted", why="A signal came", exit_code=_ABORTED)
-                    break
+            with self._between.trials():
+                end = self._trials()
         except (BreakfixError, KeyboardInterrupt) as error:
             code = error.exit_code if isinstance(error, BreakfixError) else _ABORTED
             why = str(error) or "A signal came"
@@ -65,15 +62,17 @@ class Series:
         self._keep(ended(self._record, end))
         return self._record
 
-    def _end(self) -> SeriesEnd | None:
-        trials = self._record.trials
-        if not trials:
-            return None
-        if (end := end_after(self._asked, trials)) is not None:
-            return end
-        if why := _pause(self._record.pause_s):
-            return SeriesEnd(kind="interrupted", why=why, exit_code=_ABORTED)
-        return None
+    def _trials(self) -> SeriesEnd:
+        while True:
+            with self._between.trial():
+                done = self._trial(self._on_line)
+            self._keep(add(self._record, trial_of(done.record, done.verdict)))
+            self._after(self._record, done)
+            if (end := end_after(self._asked, self._record.trials)) is not None:
+                return end
+            why = "A signal came" if done.signalled else self._between.pause(self._record.pause_s)
+            if why:
+                return SeriesEnd(kind="interrupted", why=why, exit_code=_ABORTED)
 
     def _on_line(self, line: Line) -> None:
         if isinstance(line.event, RunStarted):
@@ -102,24 +101,50 @@ def save(record: SeriesRecord) -> None:
         ) from error
 
 
-def _pause(pause_s: float) -> str:
-    """Wait; what interrupted it, empty where nothing did. No fault is open meanwhile, so a signal has
-    nothing to undo."""
-    caught: list[str] = []
+class _Between:
+    """The time between the trials, when no fault is open: a signal is noted then, and has nothing to undo.
+    Within a trial, signals are the run's."""
 
-    def catch(number: int, frame: FrameType | None) -> None:
-        caught.append(signal.Signals(number).name)
+    def __init__(self) -> None:
+        self.caught = ""
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
-    before = {number: signal.signal(number, catch) for number in SIGNALS}
-    try:
+    @contextlib.contextmanager
+    def trials(self) -> Iterator[None]:
+        """All of the series; whoever had the signals before gets them back."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    @contextlib.contextmanager
+    def trial(self) -> Iterator[None]:
+        """One trial: a signal has its usual effect until the run takes over."""
+        self._give_back()
+        try:
+            yield
+        finally:
+            self._take()
+
+    def pause(self, pause_s: float) -> str:
+        """Wait; what came in between, empty where nothing did."""
         end_s = time.monotonic() + pause_s
         while True:
             if since := halted():
                 return f"All runs are halted since {since}"
             left_s = end_s - time.monotonic()
-            if caught or left_s <= 0:
-                return f"{caught[0]} came between two trials" if caught else ""
+            if self.caught or left_s <= 0:
+                return f"{self.caught} came between two trials" if self.caught else ""
             time.sleep(min(left_s, _LOOK_EVERY_S))
-    finally:
-        for number, handler in before.items():
+
+    def _take(self) -> None:
+        for number in SIGNALS:
+            signal.signal(number, self._catch)
+
+    def _give_back(self) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        self.caught = signal.Signals(number).name

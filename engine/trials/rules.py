@@ -25,14 +25,12 @@ class Repeating(Struct, frozen=True, kw_only=True):
 
 
 def end_after(asked: Repeating, trials: Sequence[Trial]) -> SeriesEnd | None:
-    """Why there is no trial after these; None: there is one more.
+    """Why there is no trial after these, of which there is at least one; None: there is one more.
 
     Whether to go on depends on failure only where `stop_on` says so, and then it ends the series: a
     trial is made up for where it has no evidence, never because of what it shows. To repeat until the
     result is liked would make any system pass.
     """
-    if not trials:
-        return None
     last, number = trials[-1], len(trials)
     if last.exit_code in _BREAKING:
         why = f"Trial {number} {_BREAKING[last.exit_code]}"

@@ -33,15 +33,13 @@ def trial_of(record: Record, verdict: Verdict) -> Trial:
         nothing = TrialTime(missing="not_measured", why="the trial is invalid")
         times = dict.fromkeys(METRICS, nothing)
     measured = any(time.missing != "not_measured" for time in times.values())
-    undecided = verdict.verdict == "invalid" or (
-        verdict.verdict == "inconclusive" and not measured
-    )
+    decided = verdict.verdict in ("passed", "failed")
     return Trial(
         run_id=record.run.run_id,
         verdict=verdict.verdict,
         reason=verdict.reason,
         exit_code=verdict.exit_code,
-        evidence=not undecided,
+        evidence=decided or (verdict.verdict == "inconclusive" and measured),
         times=times,
     )
 
