@@ -11,6 +11,7 @@ JOURNAL = "journal.ndjson"
 RUNS = "runs"
 TRIP = "trip.json"
 """In the folder of a run: the trip of a guard that the engine did not answer to."""
+SERIES = "series"
 
 
 def home() -> Path:
@@ -30,6 +31,34 @@ def runs_dir() -> Path:
 def run_dir(run_id: str) -> Path:
     """The folder of one run."""
     return runs_dir() / run_id
+
+
+def series_file(series_id: str) -> Path:
+    """The file of one series of trials."""
+    return home() / SERIES / f"{series_id}.json"
+
+
+def new_series_id(scenario: str) -> str:
+    """A name that no run has: ``series-20261126-081502-cache_outage-3f2a`` (UTC)."""
+    return f"{SERIES}-{new_run_id(scenario)}"
+
+
+def find_series(text: str) -> Path | None:
+    """The file that the id of a series, a unique beginning of one, or a path means; None where the
+    text means no series. Raises UsageError."""
+    path = Path(text)
+    if path.is_file():
+        return path if path.suffix == ".json" else None
+    if not text.startswith(f"{SERIES}-"):
+        return None
+    known = sorted(file.stem for file in (home() / SERIES).glob("*.json"))
+    matching = [series_id for series_id in known if series_id.startswith(text)]
+    if len(matching) == 1:
+        return series_file(matching[0])
+    if matching:
+        raise UsageError(f"{text} may be {', '.join(matching[:5])}.", hint="Write more of it.")
+    hint = f"The newest is {known[-1]}." if known else "`breakfix run --repeat N` makes one."
+    raise UsageError(f"there is no series {text!r}.", hint=hint)
 
 
 def new_run_id(scenario: str) -> str:

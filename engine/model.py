@@ -299,6 +299,23 @@ class Steady(_Part, frozen=True, kw_only=True, rename={"for_": "for"}):
     within: Duration = "30s"
 
 
+class Repeat(_Part, frozen=True, kw_only=True):
+    """How many trials to make, each a run of its own. A trial without evidence (invalid, or nothing was
+    measured) is made up for by another, until there have been `up_to` in all (`times`, where that is not
+    said); an unfavourable verdict never is. An error, an abort or something left behind always ends it."""
+
+    times: Count
+    up_to: Count | None = None
+    pause: Duration = "0s"
+    """Between the end of a trial and the next."""
+    stop_on: Literal["failed", "never"] = "never"
+
+    @property
+    def at_most(self) -> int:
+        """The largest number of trials."""
+        return self.times if self.up_to is None else self.up_to
+
+
 class Scenario(_Part, frozen=True, kw_only=True):
     """A file, after inputs were put in. Nothing after engine/validate sees a raw document."""
 
@@ -318,6 +335,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     cooldown: Duration = "0s"
     """So long they go on after the last fault has ended."""
     guards: tuple[Guard, ...] = ()
+    repeat: Repeat | None = None
     limits: Limits = Limits()
     setup: tuple[LocalCommand, ...] = ()
     teardown: tuple[LocalCommand, ...] = ()

@@ -5,7 +5,7 @@ The order of weight (exit codes): 6 something was left behind > 5 our side faile
 A pass needs evidence: a verify step with samples, and each fault seen effective.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from breakfix.engine.timeline.facts import GuardFacts, ObserverFacts, StepFacts
 from breakfix.engine.timeline.record import Record, Row, Verdict, VerdictWord
 from breakfix.engine.timeline.words import healed_in_words, with_interval
 
-__all__ = ["Finding", "Verdict", "findings", "judge"]
+__all__ = ["Finding", "Verdict", "findings", "heaviest", "judge"]
 
 About = Literal[
     "run", "fault", "process", "repair", "survey", "error", "unit", "step", "command",
@@ -50,11 +50,11 @@ def judge(record: Record) -> Verdict:
     """The verdict over a record; it never raises."""
     judged = judged_rows(record)
     found = findings(record, judged)
-    heaviest = found[0]
+    first = found[0]
     return Verdict(
-        verdict=heaviest.verdict,
-        reason=as_sentence(heaviest.reason),
-        exit_code=heaviest.exit_code,
+        verdict=first.verdict,
+        reason=as_sentence(first.reason),
+        exit_code=first.exit_code,
         rows=judged,
         notes=tuple(as_sentence(finding.reason) for finding in found[1:]),
     )
@@ -79,6 +79,15 @@ def findings(record: Record, judged: tuple[Row, ...]) -> list[Finding]:
     # The sort is stable: of equal weight, the first that was found is told first.
     found.sort(key=lambda finding: _WEIGHT.index(finding.exit_code), reverse=True)
     return found
+
+
+def heaviest(codes: Iterable[int]) -> int:
+    """The exit code of several things together; of none, 0.
+
+    >>> heaviest([0, 3, 1, 0])
+    1
+    """
+    return max(codes, key=_WEIGHT.index, default=0)
 
 
 def as_sentence(reason: str) -> str:

@@ -3,9 +3,14 @@
 import msgspec
 
 from breakfix.engine.timeline.record import Record, Verdict
+from breakfix.engine.trials import SeriesRecord
 
 
 def render(record: Record, verdict: Verdict) -> str:
     """An indented document that ends with a newline."""
-    whole = msgspec.structs.replace(record, verdict=verdict)
+    return document(msgspec.structs.replace(record, verdict=verdict))
+
+
+def document(whole: Record | SeriesRecord) -> str:
+    """Any record as an indented document that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"

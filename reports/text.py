@@ -1,26 +1,13 @@
 """The report for a terminal or a file: plain text, coloured only where that was asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from breakfix.engine.timeline.facts import UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict
 from breakfix.reports import tables, wording
+from breakfix.reports.lines import TONES, Piece, printed, table, titled
 
-Piece = tuple[str, str]
-"""A text and its style: empty, or a style of rich."""
-
-_TONES: Final = {
-    "passed": "green",
-    "succeeded": "green",
-    "failed": "red",
-    "errored": "red",
-    "inconclusive": "yellow",
-    "invalid": "yellow",
-    "aborted": "yellow",
-    "cancelled": "yellow",
-    "blocked": "yellow",
-}
 _PHASE_TONES: Final = {
     "inject": "magenta",
     "detect": "yellow",
@@ -34,68 +21,29 @@ _STEPS_MAX: Final = 60
 
 def render(record: Record, verdict: Verdict, *, color: bool = False) -> str:
     """The whole report; it ends with a newline."""
-    lines = [
-        [(plain(text), style) for text, style in line] for line in _lines(record, verdict)
-    ]
-    if not color:
-        return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(force_terminal=True, width=10_000, highlight=False)
-    with console.capture() as capture:
-        for line in lines:
-            console.print(Text.assemble(*line), soft_wrap=True)
-    return capture.get()
-
-
-def plain(text: str) -> str:
-    """Text of a run as one line that does nothing to a terminal: no escape sequences."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return printed(_lines(record, verdict), color=color)
 
 
 def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     name = record.run.scenario or "A run that never began"
-    yield [(name, "bold"), (": ", ""), (verdict.verdict, f"bold {_TONES[verdict.verdict]}")]
+    yield [(name, "bold"), (": ", ""), (verdict.verdict, f"bold {TONES[verdict.verdict]}")]
     yield [(verdict.reason, "")]
     for note in verdict.notes[:20]:
         yield [("  also: ", "dim"), (note, "")]
     yield [(wording.certificate(record), "dim")]
     for episode in wording.detailed(record):
         yield from _episode(episode, record)
-    yield from _titled("Every episode", _episodes(record))
+    yield from titled("Every episode", _episodes(record))
     yield from _expectations(verdict)
     yield from _axis(record)
     yield from _proofs(record)
     yield from _steps(record)
-    yield from _titled("Outages", _outages(record))
-    yield from _titled("Guards", [[("  " + line, "")] for line in wording.guards(record)])
-    yield from _titled(
+    yield from titled("Outages", _outages(record))
+    yield from titled("Guards", [[("  " + line, "")] for line in wording.guards(record)])
+    yield from titled(
         "Set-up, teardown and errors", [[("  " + line, "")] for line in wording.trouble(record)]
     )
-    yield from _titled("How to repeat and check it", _source(record))
-
-
-def _titled(title: str, lines: Iterable[list[Piece]]) -> Iterator[list[Piece]]:
-    found = list(lines)
-    if found:
-        yield []
-        yield [(title, "bold")]
-        yield from found
-
-
-def _table(rows: list[list[Piece]], *, head: tuple[str, ...] = ()) -> Iterator[list[Piece]]:
-    """Columns as wide as their widest cell; the last is left as it is."""
-    cleaned = [[(plain(text), style) for text, style in row] for row in rows]
-    everything = [[(title, "dim") for title in head], *cleaned] if head else cleaned
-    if not rows:
-        return
-    widths = [max(len(row[column][0]) for row in everything) for column in range(len(rows[0]))]
-    for row in everything:
-        line: list[Piece] = [("  ", "")]
-        for (text, style), width in zip(row, widths, strict=True):
-            line += [(text, style), (" " * (width - len(text) + 2 if width else 0), "")]
-        yield line
+    yield from titled("How to repeat and check it", _source(record))
 
 
 def _episodes(record: Record) -> Iterator[list[Piece]]:
@@ -104,7 +52,7 @@ def _episodes(record: Record) -> Iterator[list[Piece]]:
          (line.healed, "")]
         for line in tables.episode_lines(record)[:_STEPS_MAX]
     ]  # fmt: skip
-    yield from _table(rows, head=("fault", "began", "detected in", "restored in", "healed"))
+    yield from table(rows, head=("fault", "began", "detected in", "restored in", "healed"))
 
 
 def _episode(episode: EpisodeFacts, record: Record) -> Iterator[list[Piece]]:
@@ -118,7 +66,7 @@ def _episode(episode: EpisodeFacts, record: Record) -> Iterator[list[Piece]]:
     rows = [_figure(total.name, total, "bold")]
     rows += [_figure(f"  {part.name}", part) for part in parts]
     rows += [_figure(f"time {other.name}", other) for other in wording.other_figures(measured)]
-    yield from _table(rows)
+    yield from table(rows)
     yield [("  " + wording.healer(measured), "")]
 
 
@@ -128,10 +76,10 @@ def _figure(name: str, figure: wording.Figure, style: str = "") -> list[Piece]:
 
 def _expectations(verdict: Verdict) -> Iterator[list[Piece]]:
     rows = [
-        [(row.verdict, _TONES[row.verdict]), (wording.claim(row), ""), (row.observed, "")]
+        [(row.verdict, TONES[row.verdict]), (wording.claim(row), ""), (row.observed, "")]
         for row in verdict.rows
     ]
-    yield from _titled("Expectations", _table(rows))
+    yield from titled("Expectations", table(rows))
 
 
 def _axis(record: Record) -> Iterator[list[Piece]]:
@@ -156,12 +104,12 @@ def _axis(record: Record) -> Iterator[list[Piece]]:
             [(wording.unit_name(unit, record), ""), (bar, _PHASE_TONES.get(unit.phase, "dim"))]
         )
     left = len(units) - len(rows)
-    yield from _titled(f"Time axis, {first_s:.2f} s to {last_s:.2f} s", _table(rows))
+    yield from titled(f"Time axis, {first_s:.2f} s to {last_s:.2f} s", table(rows))
     if left > 0:
         yield [(f"  and {left} more", "dim")]
     for episode in wording.detailed(record):
         yield [(f"  marks of {wording.episode_title(episode)}", "dim")]
-        yield from _table(
+        yield from table(
             [[(n, "bold"), (at, ""), (meaning, "dim")] for n, meaning, at in
              wording.marks(episode.measured)]
         )  # fmt: skip
@@ -188,7 +136,7 @@ def _proofs(record: Record) -> Iterator[list[Piece]]:
             lines.append([(f"    {proof.problem}", "red")])
         if proof.manual:
             lines.append([("    by hand: ", ""), (proof.manual, "bold")])
-    yield from _titled("Proof of effect", lines)
+    yield from titled("Proof of effect", lines)
 
 
 def _steps(record: Record) -> Iterator[list[Piece]]:
@@ -198,7 +146,7 @@ def _steps(record: Record) -> Iterator[list[Piece]]:
             (line.name, ""), (line.phase, _PHASE_TONES.get(line.phase, "dim")), (line.target, ""),
             (line.due, ""), (line.start, ""), (line.wait, ""), (line.attempts, ""),
             (line.run, ""), (line.check, ""), (line.undo, ""),
-            (line.state, _TONES.get(line.state, "dim")), (line.reason, ""),
+            (line.state, TONES.get(line.state, "dim")), (line.reason, ""),
         ]
         for line in found
     ]  # fmt: skip
@@ -206,7 +154,7 @@ def _steps(record: Record) -> Iterator[list[Piece]]:
         "step", "phase", "target", "due", "start", "queue", "tries", "run", "check", "undo",
         "outcome", "reason",
     )  # fmt: skip
-    yield from _titled("Steps", _table(rows, head=head))
+    yield from titled("Steps", table(rows, head=head))
     if len(record.units) > len(found):
         yield [(f"  and {len(record.units) - len(found)} more in the JSON record", "dim")]
 
@@ -216,10 +164,10 @@ def _outages(record: Record) -> Iterator[list[Piece]]:
         [(line.name, ""), (line.lasted, ""), (f"from {line.began}", ""), (f"to {line.ended}", "")]
         for line in tables.outages(record)[:_STEPS_MAX]
     ]
-    yield from _table(rows)
+    yield from table(rows)
 
 
 def _source(record: Record) -> Iterator[list[Piece]]:
-    yield from _table([[(name, "dim"), (value, "")] for name, value in wording.provenance(record)])
+    yield from table([[(name, "dim"), (value, "")] for name, value in wording.provenance(record)])
     for note in wording.not_observed(record):
         yield [("  " + note, "dim")]

@@ -34,7 +34,7 @@ from breakfix.engine.events import (
 )
 from breakfix.engine.model import Step
 from breakfix.engine.values import format_seconds
-from breakfix.reports.text import plain
+from breakfix.reports.lines import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

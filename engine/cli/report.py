@@ -11,16 +11,18 @@ from breakfix.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from breakfix.engine.timeline.record import Record, Verdict
+    from breakfix.engine.trials import SeriesRecord
 
 EXAMPLES = """\b
 Examples:
   breakfix report
   breakfix report 20261126-081502-cache_outage-3f2a --format html --out outage.html
+  breakfix report series-20261126-081502-cache_outage-9d04
   breakfix report /tmp/copied/journal.ndjson --format json"""
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("run", default="last", metavar="[RUN|JOURNAL]")
+@click.argument("run", default="last", metavar="[RUN|JOURNAL|SERIES]")
 @click.option(
     "--format",
     "form",
@@ -36,14 +38,25 @@ Examples:
     help="Write into this file instead of to the terminal.",
 )
 def command(run: str, form: str, out: Path | None) -> None:
-    """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal."""
-    from breakfix import reports
+    """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal.
 
-    record, verdict = record_of(run)
-    if out is None and form == "text":
-        show(record, verdict)
-        return
-    content = reports.render(record, verdict, form)
+    The id of a SERIES, or its file, shows the trials and what they say together."""
+    from breakfix import reports
+    from breakfix.engine.home import find_series
+
+    content: str
+    if (path := find_series(run)) is not None:
+        series = series_of(path)
+        if out is None and form == "text":
+            show_series(series)
+            return
+        content = reports.render_series(series, form)
+    else:
+        record, verdict = record_of(run)
+        if out is None and form == "text":
+            show(record, verdict)
+            return
+        content = reports.render(record, verdict, form)
     if out is None:
         write(sys.stdout, content)
         return
@@ -64,6 +77,28 @@ def record_of(run: str) -> "tuple[Record, Verdict]":
 
     record = fold(read(find_journal(run)))
     return record, judge(record)
+
+
+def series_of(path: Path) -> "SeriesRecord":
+    """The record of a series from its file. Raises UsageError."""
+    import msgspec
+
+    from breakfix.engine.trials import SeriesRecord
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=SeriesRecord)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is not the file of a series: {error}.",
+            hint="Name a run, a journal or the id of a series.",
+        ) from error
+
+
+def show_series(series: "SeriesRecord") -> None:
+    """Print the text report of a series, coloured on a terminal that wants it."""
+    from breakfix.reports import series_text
+
+    write(sys.stdout, series_text.render(series, color=wants_color(sys.stdout)))
 
 
 def show(record: "Record", verdict: "Verdict") -> None:

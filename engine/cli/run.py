@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
+from msgspec import structs
 
 from breakfix import __version__
 from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
 from breakfix.engine.errors import PreconditionError, UsageError
 from breakfix.engine.machine import refuse_if_halted
+from breakfix.engine.model import Repeat
 
 if TYPE_CHECKING:
     from breakfix.engine.model import RunPlan
@@ -25,6 +26,7 @@ Examples:
   breakfix run scenarios/demo.yaml
   breakfix run --yes --report out checkout.yaml
   breakfix run --no-faults checkout.yaml
+  breakfix run --repeat 6 --report out checkout.yaml
 
 \b
 Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
@@ -44,6 +46,13 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
 @click.option("--dry-run", is_flag=True, help="Show the plan; nothing is touched.")
 @click.option("--no-faults", is_flag=True, help="Rehearse: probes only, no fault, no repair.")
 @click.option(
+    "--repeat",
+    "times",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Make exactly N trials, whatever the file says of their number.",
+)
+@click.option(
     "--report",
     "report_dir",
     type=click.Path(path_type=Path),
@@ -58,6 +67,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
     report_dir, yes = options.pop("report_dir"), options.pop("yes")
     plan_file, wait = options.pop("plan_file"), options.pop("wait")
+    times = options.pop("times")
     refuse_if_halted()
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
@@ -65,7 +75,7 @@ def command(context: click.Context, /, **options: Any) -> None:
 
     planned = plan.load(plan_file) if plan_file is not None else None
     if planned is not None:
-        chosen = msgspec.structs.replace(chosen, seed=planned.seed)
+        chosen = structs.replace(chosen, seed=planned.seed)
     targets = plan.WorldTargets(chosen.scenario)
     actions = catalogue.load(plan.action_names(chosen.scenario))
     preview = None
@@ -84,7 +94,22 @@ def command(context: click.Context, /, **options: Any) -> None:
         return
     _confirm(chosen, yes=yes)
     request = _request(chosen, planned, no_faults=no_faults, wait=wait)
+    repeat = _repeat(chosen.scenario.repeat, times)
+    whole = request.command if times is None else f"{request.command} --repeat {times}"
+    if chosen.scenario.repeat is not None:
+        # What a report of one run repeats is that run.
+        request = structs.replace(request, command=f"{request.command} --repeat 1")
+    if repeat.at_most > 1:
+        from breakfix.engine.cli.trials import execute
+
+        execute(request, repeat, whole, report_dir, verbosity=context.obj["verbosity"])
     _execute(context, request, targets, report_dir)
+
+
+def _repeat(of_file: Repeat | None, times: int | None) -> Repeat:
+    """How many trials are made: what the command line says wins over the file."""
+    repeat = of_file or Repeat(times=1)
+    return repeat if times is None else structs.replace(repeat, times=times, up_to=times)
 
 
 def _confirm(chosen: Chosen, *, yes: bool) -> None:

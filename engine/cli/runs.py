@@ -94,7 +94,7 @@ def line_of(path: Path) -> RunLine:
 
 def table(lines: list[RunLine]) -> str:
     """The lines in columns."""
-    from breakfix.reports.text import plain
+    from breakfix.reports.lines import plain
 
     head = ("RUN", "SCENARIO", "BEGAN", "VERDICT", "RESTORED IN")
     rows = [

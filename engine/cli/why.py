@@ -59,7 +59,7 @@ def command(run: str, step: str | None, form: str) -> None:
 
         write(sys.stdout, msgspec.json.format(msgspec.json.encode(why), indent=2).decode() + "\n")
         return
-    from breakfix.reports.text import plain
+    from breakfix.reports.lines import plain
 
     write(sys.stdout, "".join(f"{plain(line)}\n" for line in told))
 

@@ -75,6 +75,8 @@ class RunDone(Struct, frozen=True, kw_only=True):
     folder: Path
     record: Record
     verdict: Verdict
+    signalled: bool
+    """A signal asked for the end, even one that came too late to be in the journal."""
 
 
 def run(
@@ -286,5 +288,9 @@ class _Session:
         guardian.dismiss()
         record = fold(read(self._journal.path))
         return RunDone(
-            run_id=self._run_id, folder=self._folder, record=record, verdict=judge(record)
+            run_id=self._run_id,
+            folder=self._folder,
+            record=record,
+            verdict=judge(record),
+            signalled=self._stopper.signalled,
         )

@@ -26,6 +26,7 @@ class Stopper:
         self._journal = journal
         self._scope: anyio.CancelScope | None = None
         self.requested = False
+        self.signalled = False
         self._offered = False
 
     def begin(self, scope: anyio.CancelScope) -> None:
@@ -60,6 +61,7 @@ class Stopper:
         if again and not self._offered and sys.stdin.isatty():
             self._offered = True
             threading.Thread(target=_leave_when_typed, name="leave", daemon=True).start()
+        self.signalled = True
         self.stop(f"{number.name} {again}".strip(), "signal")
 
 

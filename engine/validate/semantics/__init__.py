@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping
 
 from breakfix.engine.action import Action
 from breakfix.engine.model import Scenario
-from breakfix.engine.validate.semantics import expect, guards, names, order, steps, unused, uses
+from breakfix.engine.validate.semantics import (
+    expect,
+    guards,
+    names,
+    order,
+    steps,
+    trials,
+    unused,
+    uses,
+)
 from breakfix.engine.validate.semantics.finding import Finding
 
 __all__ = ["Finding", "findings"]
@@ -21,4 +30,5 @@ def findings(scenario: Scenario, actions: Mapping[str, type[Action]]) -> Iterato
     yield from names.late_names(scenario, actions, graph)
     yield from expect.findings(scenario, graph)
     yield from guards.findings(scenario)
+    yield from trials.findings(scenario)
     yield from unused.findings(scenario)

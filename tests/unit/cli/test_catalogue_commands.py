@@ -53,7 +53,7 @@ def test_an_unknown_action_is_suggested() -> None:
     assert "docker.kill" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["scenario", "journal", "record"])
+@pytest.mark.parametrize("name", ["scenario", "journal", "record", "series"])
 def test_a_schema_is_printed(name: str) -> None:
     """As JSON, and nothing else."""
     assert json.loads(breakfix("schema", name).stdout)["$schema"]

@@ -224,3 +224,11 @@ def test_every_module_of_the_checks_is_used() -> None:
 
     folder = Path(str(package.__file__)).parent
     assert all(hasattr(package, file.stem) for file in folder.glob("[a-z]*.py"))
+
+
+def test_fewer_trials_than_are_wanted_are_an_error() -> None:
+    """`up_to` is the bound of all trials: below `times` it can never be reached."""
+    places = [f.place for f in found(changed(("repeat",), {"times": 5, "up_to": 4}))]
+    assert ("repeat", "up_to") in places
+    for good in ({"times": 5}, {"times": 5, "up_to": 5}, {"times": 1, "up_to": 9}):
+        assert ("repeat", "up_to") not in [f.place for f in found(changed(("repeat",), good))]

@@ -1,0 +1,72 @@
+"""The series of ``breakfix run --repeat``: each trial as it comes, then what they say together."""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from breakfix import reports
+from breakfix.engine.cli.live import LiveView
+from breakfix.engine.cli.report import show_series
+from breakfix.engine.home import new_series_id
+from breakfix.engine.model import Repeat
+from breakfix.engine.plan import WorldTargets
+from breakfix.engine.run.series import Listener, Series
+from breakfix.engine.run.session import RunDone, RunRequest, run
+from breakfix.engine.trials import SeriesRecord
+from breakfix.engine.values import seconds
+
+
+def execute(
+    request: RunRequest,
+    repeat: Repeat,
+    command: str,
+    report_dir: Path | None,
+    *,
+    verbosity: int,
+) -> NoReturn:
+    """Make the trials; `command` makes them again. It ends with the heaviest of their exit codes."""
+
+    def trial(listener: Listener) -> RunDone:
+        with LiveView(verbosity=verbosity) as view:
+            return run(request, WorldTargets(request.scenario), [view.on_line, listener])
+
+    def after(series: SeriesRecord, done: RunDone) -> None:
+        number = len(series.trials)
+        if report_dir is not None:
+            reports.write_all(done.record, done.verdict, report_dir / f"trial-{number}")
+        if verbosity >= 0:
+            # Whoever reads our output may have gone; the trials go on.
+            with contextlib.suppress(OSError):
+                told = f"{done.verdict.verdict}. {done.verdict.reason}"
+                click.echo(f"Trial {number} ({done.run_id}): {told}", err=True)
+
+    series = Series(_beginning(request, repeat, command), trial, after).run()
+    if report_dir is not None:
+        reports.write_series(series, report_dir)
+    with contextlib.suppress(OSError):
+        show_series(series)
+        if report_dir is not None:
+            click.echo(f"The reports are in {report_dir}.")
+    raise SystemExit(series.exit_code)
+
+
+def _beginning(request: RunRequest, repeat: Repeat, command: str) -> SeriesRecord:
+    return SeriesRecord(
+        series_id=new_series_id(request.scenario.name),
+        scenario=request.scenario.name,
+        file=request.file,
+        file_sha256=request.file_sha256,
+        command=command,
+        versions=request.versions,
+        seed=request.seed,
+        env=request.env,
+        no_faults=request.no_faults,
+        began_wall_s=time.time(),
+        times=repeat.times,
+        up_to=repeat.at_most,
+        pause_s=seconds(repeat.pause),
+        stop_on=repeat.stop_on,
+    )
