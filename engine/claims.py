@@ -213,12 +213,13 @@ def _shared(row: Row, verdict: Judged, count: int, ends: ShareInterval, what: st
 
 
 def _percent(part: float) -> str:
-    """Three decimals at most.
+    """Two decimals at most; near nothing and near all, three.
 
-    >>> _percent(0.9995), _percent(1.0)
-    ('99.95%', '100%')
+    >>> _percent(0.671875), _percent(0.99995), _percent(1.0)
+    ('67.19%', '99.995%', '100%')
     """
-    return f"{100 * part:.3f}".rstrip("0").rstrip(".") + "%"
+    digits = 2 if 0.01 <= part <= 0.99 else 3
+    return f"{100 * part:.{digits}f}".rstrip("0").rstrip(".") + "%"
 
 
 # --- latency ---
