@@ -1,8 +1,10 @@
-"""Expectations against observations: a row for each claim, over the worst episode it is about."""
+"""Expectations against observations: a row for each claim, over the worst episode or observer that it is
+about."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from breakfix.engine.claims import probe_rows, worst
 from breakfix.engine.timeline.facts import ExpectFacts, Interval
 from breakfix.engine.timeline.record import (
     EpisodeFacts,
@@ -13,7 +15,7 @@ from breakfix.engine.timeline.record import (
     Record,
     Row,
 )
-from breakfix.engine.timeline.words import healed_in_words, with_interval
+from breakfix.engine.timeline.words import claim_in_words, healed_in_words, with_interval
 from breakfix.engine.values import format_seconds, seconds
 
 Timed = Literal["detected_within", "mitigated_within", "restored_within"]
@@ -23,13 +25,6 @@ _METRICS: Final[dict[Timed, tuple[str, ...]]] = {
     "detected_within": ("time_to_detect_s", "time_to_detect_from_effect_s"),
     "mitigated_within": ("time_to_mitigate_s",),
     "restored_within": ("time_to_restore_s",),
-}
-_HEAVIER: Final[dict[Judged, int]] = {"failed": 2, "inconclusive": 1, "passed": 0}
-_VERBS: Final[dict[str, str]] = {
-    "detected_within": "detected within",
-    "mitigated_within": "good again within",
-    "restored_within": "restored within",
-    "healed_by": "healed by",
 }
 
 
@@ -41,20 +36,23 @@ def rows(record: Record) -> Iterator[Row]:
         for claim in _TIMED:
             bound = getattr(expect, claim)
             if bound is not None:
-                yield _worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
+                yield worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
                     about, claim, bound
                 )
         if expect.healed_by is not None:
             wanted = expect.healed_by
-            yield _worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
+            yield worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
                 about, "healed_by", wanted
             )
+        yield from probe_rows(record, expect)
 
 
 def in_words(row: Row) -> str:
     """A row as a sentence without its full stop."""
-    about = row.about if row.about != "the run" else "The run (its worst episode)"
-    return f"{about} was expected to be {_VERBS[row.expects]} {row.wanted}: {row.observed}"
+    about = row.about
+    if about == "the run":
+        about = f"The run (its worst {'observer' if row.during else 'episode'})"
+    return f"{about} was expected to be {claim_in_words(row)}: {row.observed}"
 
 
 def _cases(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]]:
@@ -69,18 +67,6 @@ def _cases(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]
 def _seen_from(step: str, episode: EpisodeFacts) -> Measured:
     own = (item.measured for item in episode.by_step if item.step == step)
     return next(own, episode.measured)
-
-
-def _worst(found: list[Row]) -> Row | None:
-    """The heaviest verdict; of equal ones, the longest time."""
-    return max(
-        found,
-        key=lambda row: (
-            _HEAVIER[row.verdict],
-            (row.observed_s or (0.0, row.at_least_s or 0.0))[1],
-        ),
-        default=None,
-    )
 
 
 def _unmet(about: str, claim: Timed | Literal["healed_by"], wanted: str) -> Row:

@@ -233,14 +233,32 @@ class Step(_Part, frozen=True, kw_only=True, rename={"with_": "with", "is_": "is
         return self.inject or self.detect or self.remediate or self.verify or ""
 
 
+class Latency(_Part, frozen=True, kw_only=True):
+    """How long so large a part of the good samples may take at most: at least one of the three."""
+
+    p50: Duration | None = None
+    p90: Duration | None = None
+    p99: Duration | None = None
+
+
 class Expectation(_Part, frozen=True, kw_only=True):
-    """One row: about a fault where one is named, else about the run (its worst episode)."""
+    """One row. About a fault, or the run (its worst episode): detected_within, mitigated_within,
+    restored_within, healed_by. About an observed probe, or for the first two the run (its worst
+    observer): max_outage, availability (at least), error_share (at most), latency (at most); `during`
+    the run, the faults, the repairs (from the begin of the first to the end of the last), or after the
+    faults."""
 
     fault: Id | None = None
+    probe: Id | None = None
     detected_within: Duration | None = None
     mitigated_within: Duration | None = None
     restored_within: Duration | None = None
     healed_by: Literal["repair", "restart", "self", "expiry", "engine", "other"] | None = None
+    max_outage: Duration | None = None
+    availability: Share | None = None
+    error_share: Share | None = None
+    latency: Latency | None = None
+    during: Literal["run", "faults", "repair", "after"] = "run"
 
 
 class Observer(_Part, frozen=True, kw_only=True):

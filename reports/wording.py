@@ -8,7 +8,12 @@ from msgspec import Struct
 
 from breakfix.engine.timeline.facts import Interval, UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row
-from breakfix.engine.timeline.words import at_instant, healed_in_words, with_interval
+from breakfix.engine.timeline.words import (
+    at_instant,
+    claim_in_words,
+    healed_in_words,
+    with_interval,
+)
 from breakfix.engine.values import format_seconds
 
 MEANINGS: Final = {
@@ -33,12 +38,6 @@ _PARTS: Final = {
     "waiting": "until a repair began",
     "repair": "the repair",
     "confirmed": "until it was good for long enough",
-}
-_CLAIMS: Final = {
-    "detected_within": "detected within",
-    "mitigated_within": "good again within",
-    "restored_within": "restored within",
-    "healed_by": "healed by",
 }
 
 
@@ -171,7 +170,7 @@ def healer(measured: Measured) -> str:
 
 def claim(row: Row) -> str:
     """An expectation as it was written."""
-    return f"{row.about} {_CLAIMS[row.expects]} {row.wanted}"
+    return f"{row.about} {claim_in_words(row)}"
 
 
 def guards(record: Record) -> list[str]:

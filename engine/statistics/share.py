@@ -1,5 +1,6 @@
 """Shares: how many of how many."""
 
+from bisect import bisect_left
 from math import sqrt
 from statistics import NormalDist
 
@@ -35,3 +36,24 @@ def wilson(good: int, total: int, confidence: float = 0.95) -> tuple[float, floa
     low = 0.0 if good == 0 else max(0.0, min(point, centre - half))
     high = 1.0 if good == total else min(1.0, max(point, centre + half))
     return low, high
+
+
+def samples_needed(share: float, confidence: float = 0.95) -> int | None:
+    """The smallest n with which n of n show a share of at least so much: the lower end of `wilson`
+    reaches it. None of a share of 1, which no number of samples shows.
+
+    Raises ValueError where `share` is none.
+
+    >>> samples_needed(0.995), samples_needed(0.5), samples_needed(1.0)
+    (765, 4, None)
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"{share} is not a share")
+    if share == 1:
+        return None
+    enough = 1
+    while wilson(enough, enough, confidence)[0] < share:
+        enough *= 2
+    return bisect_left(
+        range(enough), share, lo=1, key=lambda n: wilson(n, n, confidence)[0]
+    )

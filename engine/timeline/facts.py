@@ -16,7 +16,16 @@ Interval = Annotated[
     Meta(description="[lower, upper] in seconds: the true value lies between the two"),
 ]
 FaultState = Literal["intended", "active", "ending", "ended", "residue"]
-WindowName = Literal["run", "before", "faults", "after"]
+Open = Annotated[
+    tuple[float, float | None],
+    Meta(description="[lower, upper] in seconds; the upper one is null where nothing bounds it"),
+]
+ShareInterval = Annotated[
+    tuple[float, float],
+    Meta(description="[lower, upper], from 0 to 1: the 95 % interval (Wilson) of a share"),
+]
+WindowName = Literal["run", "before", "faults", "repair", "after"]
+During = Literal["run", "faults", "repair", "after"]
 PhaseName = Literal["inject", "detect", "remediate", "verify", "wait", "unknown"]
 
 
@@ -78,6 +87,13 @@ class ExpectFacts(_Facts, frozen=True, kw_only=True):
     mitigated_within: str | None = None
     restored_within: str | None = None
     healed_by: str | None = None
+    probe: str | None = None
+    max_outage: str | None = None
+    availability: str | None = None
+    error_share: str | None = None
+    latency: dict[str, str] = {}
+    """The longest time of a percentile: ``p50``, ``p90``, ``p99``."""
+    during: During = "run"
 
 
 class PlanFacts(_Facts, frozen=True, kw_only=True):
@@ -258,18 +274,27 @@ class OutageFacts(_Facts, frozen=True, kw_only=True):
 
 
 class WindowFacts(_Facts, frozen=True, kw_only=True):
-    """What an observer saw in one part of the run. `availability` is the 95 % interval (Wilson) of the
-    share of its good and bad samples that were good; the percentiles are of the time that good samples
-    took, None where there was none."""
+    """What an observer saw in one part of the run, from `from_s` until `until_s` (None: to the end).
+    `availability` is the 95 % interval (Wilson) of the share of its good and bad samples that were good;
+    the percentiles are of the time that good samples took, None where there was none. Their bounds hold
+    whatever the distribution, each end with 95 %."""
 
     window: WindowName
+    from_s: float = 0.0
+    until_s: float | None = None
     good: int
     bad: int
     blind: int
-    availability: tuple[float, float] | None = None
+    availability: ShareInterval | None = None
     p50_s: float | None = None
     p90_s: float | None = None
     p99_s: float | None = None
+    p50_bounds_s: Open | None = None
+    p90_bounds_s: Open | None = None
+    p99_bounds_s: Open | None = None
+    gap_s: float | None = None
+    """The longest time in it between two samples that show something: an outage that was not longer can
+    have been missed. None where there was no such sample."""
 
 
 class SpanFacts(_Facts, frozen=True, kw_only=True):

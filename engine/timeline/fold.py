@@ -6,6 +6,7 @@ A journal that just stops gives a record of all that is in it; the verdict says 
 from collections.abc import Iterable
 
 from breakfix.engine.events import Line
+from breakfix.engine.model import Latency
 from breakfix.engine.timeline.certificate import survey_facts
 from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
@@ -90,7 +91,20 @@ def _plan_facts(seen: Collected) -> PlanFacts | None:
                 mitigated_within=item.mitigated_within,
                 restored_within=item.restored_within,
                 healed_by=item.healed_by,
+                probe=item.probe,
+                max_outage=item.max_outage,
+                availability=item.availability,
+                error_share=item.error_share,
+                latency=_percentiles(item.latency),
+                during=item.during,
             )
             for item in plan.scenario.expect
         ),
     )
+
+
+def _percentiles(latency: Latency | None) -> dict[str, str]:
+    if latency is None:
+        return {}
+    named = (("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99))
+    return {name: at_most for name, at_most in named if at_most is not None}

@@ -1,15 +1,19 @@
-"""What each observer saw, before, during and after the faults."""
+"""What each observer saw, before, during and after the faults, and while repairs ran."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from breakfix.engine.model import Observer, RunPlan
+from breakfix.engine.statistics.estimates import QuantileBound
+from breakfix.engine.statistics.quantile import quantile_bound
 from breakfix.engine.statistics.share import wilson
 from breakfix.engine.timeline.collect import Collected
 from breakfix.engine.timeline.facts import (
     FaultFacts,
     ObserverFacts,
+    Open,
+    RepairFacts,
     SampleFacts,
     SpanFacts,
     WindowFacts,
@@ -17,23 +21,25 @@ from breakfix.engine.timeline.facts import (
 )
 from breakfix.engine.values import seconds
 
+Part = tuple[WindowName, float, float]
+"""A part of the run, from one instant until another, which is not in it."""
 _PERCENTILES: Final = (0.5, 0.9, 0.99)
 
 
 def observer_facts(seen: Collected, faults: Sequence[FaultFacts]) -> Iterator[ObserverFacts]:
     """Every observer of the plan, also one that saw nothing."""
     plan = seen.plan
+    parts = windows(faults, seen.lives.repairs.values(), seen.last_s)
     for observer in plan.scenario.observers if plan is not None else ():
         samples = sorted(seen.observed.get(observer.probe, ()), key=lambda one: one.at_s)
-        yield _facts(observer, plan, samples, faults, seen.last_s)
+        yield _facts(observer, plan, samples, parts)
 
 
 def _facts(
     observer: Observer,
     plan: RunPlan | None,
     samples: Sequence[SampleFacts],
-    faults: Sequence[FaultFacts],
-    end_s: float,
+    parts: Iterable[Part],
 ) -> ObserverFacts:
     use = plan.scenario.probes.get(observer.probe) if plan is not None else None
     bad = next((sample for sample in samples if sample.state == "bad"), None)
@@ -42,33 +48,36 @@ def _facts(
         every_s=seconds(use.every) if use is not None else 0.0,
         on_no_data=observer.on_no_data,
         windows=tuple(
-            _window(name, [one for one in samples if from_s <= one.at_s[0] < until_s])
-            for name, from_s, until_s in windows(faults, end_s)
-        ),
+_window(part, samples) for part in parts        ),
         spans=tuple(_spans(samples)),
         first_bad=bad.detail if bad is not None else "",
     )
 
 
 def windows(
-    faults: Iterable[FaultFacts], end_s: float
-) -> tuple[tuple[WindowName, float, float], ...]:
-    """The whole run; before the first fault, from there until the last one was gone, and after that."""
+    faults: Iterable[FaultFacts], repairs: Iterable[RepairFacts], end_s: float
+) -> tuple[Part, ...]:
+    """The whole run; before the first fault, from there until the last one was gone, and after that;
+    from the begin of the first repair to the end of the last. A repair that was put back counts not."""
+    found: list[Part] = [("run", 0.0, math.inf)]
     applied = [fault for fault in faults if fault.applied_at_s is not None]
-    whole: tuple[WindowName, float, float] = ("run", 0.0, math.inf)
-    if not applied:
-        return (whole,)
-    first_s = min(fault.applied_at_s[0] for fault in applied if fault.applied_at_s is not None)
-    last_s = max(fault.ended_at_s[1] if fault.ended_at_s else end_s for fault in applied)
-    return (
-        whole,
-        ("before", 0.0, first_s),
-        ("faults", first_s, last_s),
-        ("after", last_s, math.inf),
-    )
+    if applied:
+        first_s = min(fault.applied_at_s[0] for fault in applied if fault.applied_at_s is not None)
+        last_s = max(fault.ended_at_s[1] if fault.ended_at_s else end_s for fault in applied)
+        found += [("before", 0.0, first_s), ("faults", first_s, last_s)]
+    own = [repair for repair in repairs if not repair.put_back]
+    if own:
+        from_s = min(repair.started_at_s[0] for repair in own)
+        until_s = max(repair.ended_at_s[1] if repair.ended_at_s else end_s for repair in own)
+        found.append(("repair", from_s, until_s))
+    if applied:
+        found.append(("after", last_s, math.inf))
+    return tuple(found)
 
 
-def _window(name: WindowName, samples: Sequence[SampleFacts]) -> WindowFacts:
+def _window(part: Part, looked: Sequence[SampleFacts]) -> WindowFacts:
+    name, from_s, until_s = part
+    samples = [one for one in looked if from_s <= one.at_s[0] < until_s]
     good = [sample for sample in samples if sample.state == "good"]
     bad = sum(sample.state == "bad" for sample in samples)
     times_s = sorted(sample.at_s[1] - sample.at_s[0] for sample in good)
@@ -76,6 +85,8 @@ def _window(name: WindowName, samples: Sequence[SampleFacts]) -> WindowFacts:
     total = len(good) + bad
     return WindowFacts(
         window=name,
+        from_s=from_s,
+        until_s=until_s if math.isfinite(until_s) else None,
         good=len(good),
         bad=bad,
         blind=len(samples) - total,
@@ -83,12 +94,43 @@ def _window(name: WindowName, samples: Sequence[SampleFacts]) -> WindowFacts:
         p50_s=p50_s,
         p90_s=p90_s,
         p99_s=p99_s,
+        p50_bounds_s=_bounds(times_s, 0.5),
+        p90_bounds_s=_bounds(times_s, 0.9),
+        p99_bounds_s=_bounds(times_s, 0.99),
+        gap_s=_gap_s(looked, from_s, until_s) if total else None,
     )
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float | None:
     """The smallest value that so large a share of all does not exceed (nearest rank)."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def _bounds(ordered: Sequence[float], share: float) -> Open | None:
+    """What the true percentile lies between. The lower end is the upper one of the values turned round."""
+    if not ordered:
+        return None
+    above = quantile_bound(ordered, share)
+    below = quantile_bound([-value for value in ordered], 1 - share)
+    return (
+        max(0.0, -below.high) if isinstance(below, QuantileBound) else 0.0,
+        above.high if isinstance(above, QuantileBound) else None,
+    )
+
+
+def _gap_s(looked: Sequence[SampleFacts], from_s: float, until_s: float) -> float:
+    """The longest time within a part of the run that lay between two samples that show something. Before
+    the observer began and after its last sample nothing is a gap, but at the ends of a part."""
+    seen = [one.at_s for one in looked if one.state in ("good", "bad")]
+    longest_s, next_s = 0.0, until_s
+    for began_s, ended_s in reversed(seen):
+        if math.isfinite(next_s):
+            longest_s = max(longest_s, min(next_s, until_s) - max(began_s, from_s))
+        # Samples overlap: a later one may have had its answer before an earlier one.
+        next_s = min(next_s, ended_s)
+    if from_s > 0 and math.isfinite(next_s):
+        longest_s = max(longest_s, min(next_s, until_s) - from_s)
+    return round(longest_s, 9)
 
 
 def _spans(samples: Sequence[SampleFacts]) -> Iterator[SpanFacts]:

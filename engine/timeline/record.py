@@ -11,6 +11,7 @@ from msgspec import Struct
 from breakfix.engine.timeline.facts import (
     CancelFacts,
     CommandFacts,
+    During,
     ErrorFacts,
     FaultFacts,
     GuardFacts,
@@ -24,6 +25,7 @@ from breakfix.engine.timeline.facts import (
     RepairFacts,
     RunFacts,
     SampleFacts,
+    ShareInterval,
     StepFacts,
     SurveyFacts,
     UnitFacts,
@@ -38,6 +40,10 @@ HealedBy = Literal[
 ImpactFrom = Literal["sample", "occurrence", "nothing"]
 Missing = Literal["censored", "absorbed", "not_measured"]
 PartName = Literal["noticed", "waiting", "repair", "confirmed"]
+Expects = Literal[
+    "detected_within", "mitigated_within", "restored_within", "healed_by",
+    "max_outage", "availability", "error_share", "latency_p50", "latency_p90", "latency_p99",
+]  # fmt: skip
 Judged = Literal["passed", "failed", "inconclusive"]
 VerdictWord = Literal["passed", "failed", "inconclusive", "invalid", "aborted", "errored"]
 
@@ -126,12 +132,13 @@ class EpisodeFacts(_Part, frozen=True, kw_only=True):
 
 
 class Row(_Part, frozen=True, kw_only=True):
-    """One expectation against what was observed. `observed_s` is None where nothing was measured;
-    `at_least_s` then says how long it took at least. `bound_s` is None of `healed_by`."""
+    """One expectation against what was observed. `observed_s` is None where nothing was measured, or
+    nothing bounds it from above; `at_least_s` then says how long it took at least. A row about a share
+    has `bound_share` and `observed_share`, any other but `healed_by` has `bound_s`."""
 
     about: str
-    """The fault's step, or ``the run``."""
-    expects: Literal["detected_within", "mitigated_within", "restored_within", "healed_by"]
+    """The fault's step, the probe, or ``the run``."""
+    expects: Expects
     wanted: str
     verdict: Judged
     observed: str
@@ -139,8 +146,20 @@ class Row(_Part, frozen=True, kw_only=True):
     bound_s: float | None = None
     observed_s: Interval | None = None
     at_least_s: float | None = None
+    bound_share: float | None = None
+    """From 0 to 1, as `point_share`."""
+    point_share: float | None = None
+    observed_share: ShareInterval | None = None
+    point_s: float | None = None
+    """Of a percentile: the one that was measured."""
     episode: int | None = None
     """Which episode was the worst, from 0."""
+    probe: str = ""
+    """Whose samples were judged; of a row about the run, those of the worst observer."""
+    during: During | None = None
+    """In which part of the run; None of rows about episodes."""
+    samples: int = 0
+    """How many samples it was judged by."""
 
 
 class Verdict(_Part, frozen=True, kw_only=True):

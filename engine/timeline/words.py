@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from breakfix.engine.timeline.facts import Interval
-from breakfix.engine.timeline.record import HealedBy
+from breakfix.engine.timeline.facts import During, Interval
+from breakfix.engine.timeline.record import Expects, HealedBy, Row
 from breakfix.engine.values import format_seconds
 
 _HEALED: Final[dict[HealedBy | None, str]] = {
@@ -17,6 +17,30 @@ _HEALED: Final[dict[HealedBy | None, str]] = {
     "absorbed": "absorbed: the service was never seen bad",
     None: "not seen healed",
 }
+
+_CLAIMS: Final[dict[Expects, str]] = {
+    "detected_within": "detected within {}",
+    "mitigated_within": "good again within {}",
+    "restored_within": "restored within {}",
+    "healed_by": "healed by {}",
+    "max_outage": "out for at most {}",
+    "availability": "good in at least {} of its samples",
+    "error_share": "bad in at most {} of its samples",
+    "latency_p50": "answered within {} (p50)",
+    "latency_p90": "answered within {} (p90)",
+    "latency_p99": "answered within {} (p99)",
+}
+_DURING: Final[dict[During, str]] = {
+    "run": "",
+    "faults": " during the faults",
+    "repair": " during the repairs",
+    "after": " after the faults",
+}
+
+
+def claim_in_words(row: Row) -> str:
+    """What a row expects, to follow ``it should be``: ``out for at most 10s during the faults``."""
+    return _CLAIMS[row.expects].format(row.wanted) + (_DURING[row.during] if row.during else "")
 
 
 def healed_in_words(healed_by: HealedBy | None) -> str:

@@ -14,6 +14,7 @@ from breakfix.engine.events import (
     GuardTripped,
     Line,
     MarkIntended,
+    ObserverSampled,
     PlanMade,
     RepairEnded,
     RunEnded,
@@ -165,7 +166,11 @@ class _Proofs:
                 yield from self._unit(name)
 
     def row(self, row: Row) -> Iterator[int]:
-        """What was observed of an expectation: the samples of its marks, or the ends of its faults."""
+        """What was observed of an expectation: the samples of its marks, the ends of its faults, or what
+        its observer told."""
+        if row.during is not None:
+            yield from self._observed(row)
+            return
         if row.episode is None:
             step = self._replay.units_of.get(row.about)
             yield from self._step(row.about) if step else self._of(PlanMade)
@@ -184,6 +189,22 @@ class _Proofs:
             yield from self._of(FaultEnded, lambda event: event.fault in faults)
         elif row.observed_s is None:
             yield from [*self._of(SampleTaken, lambda event: not event.armed)][-1:]
+
+    def _observed(self, row: Row) -> Iterator[int]:
+        """What the observer told that was bad; of a latency, or where nothing was bad, all that it told."""
+
+        def told(event: ObserverSampled) -> bool:
+            return event.probe == row.probe
+
+        bad = [
+            *self._of(
+                ObserverSampled,
+                lambda event: told(event) and any(sample[0] == "bad" for sample in event.samples),
+            )
+        ]
+        if not bad or row.expects.startswith("latency_"):
+            yield from self._of(ObserverSampled, told)
+        yield from bad
 
     # --- one kind of thing each ---
 

@@ -18,6 +18,7 @@ from breakfix.engine.events import (
     Line,
     MarkGone,
     MarkIntended,
+    ObserverSampled,
     PlanMade,
     RepairEnded,
     RepairIntended,
@@ -136,6 +137,13 @@ class JournalBuilder:
             end_s,
             SampleTaken(unit=unit, state=state, started_at_s=start_s, ended_at_s=end_s, **taken),
         )
+
+    def observed(
+        self, at_s: float, samples: Sequence[tuple[Any, float, float]], probe: str = "healthy"
+    ) -> "JournalBuilder":
+        """What an observer told: states, each with the begin and the end of its sample."""
+        told = tuple((state, start_s, end_s, "") for state, start_s, end_s in samples)
+        return self.add(at_s, ObserverSampled(probe=probe, samples=told))
 
     def unit(
         self, at_s: float, unit: str, state: Any, reason: str = "", **fields: Any

@@ -124,6 +124,17 @@ CASES: list[tuple[tuple[str | int, ...], Any, str]] = [
     (NEW, {"id": "n", "remediate": "command.run", "target": "app", "with": {"argv": ["x"]}}, "command.run has no target"),
     (NEW, {"id": "n", "verify": "up", "within": "1s", "every": "1s", "consecutive": 9}, "do not fit into 1s"),
     (("expect", 0), {"fault": "pause"}, "a row expects one of"),
+    (("expect", 0, "max_outage"), "5s", "max_outage is about a probe, and restored_within about an episode"),
+    (("expect", 0, "probe"), "up", "this row is about an episode, not about a probe"),
+    (("expect", 0, "during"), "faults", "the times of an episode have no `during`"),
+    (("expect", 0), {"probe": "up", "max_outage": "30s"}, "nothing measures max_outage: up is not observed"),
+    (("expect", 0), {"probe": "upp", "availability": "9%"}, "there is no probe 'upp'"),
+    (("expect", 0), {"max_outage": "30s"}, "nothing measures max_outage"),
+    (("expect", 0), {"probe": "up"}, "a row expects one of"),
+    (("expect", 0), {"error_share": "5%"}, "of which probe error_share is not said"),
+    (("expect", 0), {"latency": {"p50": "5s"}}, "of which probe latency is not said"),
+    (("expect", 0), {"probe": "up", "latency": {}}, "a latency expects one of p50, p90, p99"),
+    (("expect", 0), {"fault": "pause", "probe": "up", "max_outage": "30s"}, "max_outage is about a probe, not about a fault"),
     (("expect", 0, "fault"), "thaw", "'thaw' is no inject step"),
     (("expect", 0, "fault"), "paus", "there is no step 'paus'"),
     (("guards",), [{"id": "g", "probe": "up", "consecutive": 3}], ""),
@@ -185,6 +196,85 @@ def test_a_hold_until_what_waits_for_its_end_is_a_cycle() -> None:
     data = changed(("steps", 0, "hold"), {"until": "whole", "at_most": "60s"})
     data["steps"][3]["depends_on"] = [{"step": "pause", "is": "undone"}]
     assert any("pause is held until whole" in finding.message for finding in found(data))
+
+
+def observing(row: Data, **top: Any) -> Data:
+    """The base with `up` observed five times a second, and one expectation."""
+    data = changed(("expect", 0), row)
+    data["probes"]["up"]["every"] = "200ms"
+    return {**data, "observe": ["up"], **top}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"probe": "up", "max_outage": "10s"},
+        {"probe": "up", "availability": "99%", "error_share": "1%", "during": "repair"},
+        {"probe": "up", "latency": {"p50": "1s", "p90": "2s", "p99": "3s"}, "during": "after"},
+        {"max_outage": "10s", "availability": "99%", "during": "faults"},
+    ],
+)
+def test_rows_about_an_observed_probe_or_the_worst_observer(row: Data) -> None:
+    """There is nothing to say of them."""
+    assert [f for f in found(observing(row)) if f.place[0] == "expect"] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "said", "hint"),
+    [
+        (
+            {"probe": "up", "availability": "99.5%"},
+            "99.5% needs 765 samples without a miss; this window has at most 300",
+            "up looks every 200ms, and the deadline is 1m",
+        ),
+        (
+            {"availability": "100%"},
+            "100% can never be reached: no number of samples shows it",
+            "`max_outage`",
+        ),
+        (
+            {"probe": "up", "error_share": "0.5%"},
+            "an error share of 0.5% needs 765 samples without a miss; this window has at most 300",
+            "",
+        ),
+        (
+            {"probe": "up", "max_outage": "1s"},
+            "up looks every 200ms, too seldom to tell 1s",
+            "`every: 100ms` or less",
+        ),
+        (
+            {"fault": "pause", "restored_within": "1s"},
+            "up looks every 200ms, too seldom to tell 1s",
+            "`every: 100ms` or less",
+        ),
+    ],
+)
+def test_what_no_run_can_meet_is_a_warning(row: Data, said: str, hint: str) -> None:
+    """A claim with more samples than the deadline leaves, or a time that the samples cannot tell."""
+    told = [f for f in found(observing(row, limits={"deadline": "1m"})) if f.place[0] == "expect"]
+    assert [(f.message, f.warning) for f in told] == [(said, True)]
+    assert hint in told[0].hint
+
+
+def test_a_percentile_takes_good_samples() -> None:
+    """99 % of the answers need 299 of them for an upper bound."""
+    row = {"probe": "up", "latency": {"p50": "1s", "p99": "1s"}}
+    told = [f for f in found(observing(row, limits={"deadline": "20s"})) if f.warning]
+    message = "an upper bound of p99 needs 299 good samples; this window has at most 100"
+    assert [f.message for f in told if f.place == ("expect", 0, "latency", "p99")] == [message]
+
+
+def test_a_window_needs_what_it_is_named_after() -> None:
+    """Without a repair no time of repairs, without a fault no time of faults."""
+    steps = [{"id": "look", "verify": "up", "within": "5s"}]
+    for during, said in (
+        ("repair", "no remediate step: there is no time of repairs"),
+        ("faults", "nothing is injected: there is no time of faults"),
+        ("after", "nothing is injected: there is no time of faults"),
+    ):
+        row = {"probe": "up", "max_outage": "10s", "during": during}
+        told = [f for f in found(observing(row, steps=steps)) if f.place == ("expect", 0, "during")]
+        assert [(f.message, f.warning) for f in told] == [(said, False)]
 
 
 @settings(deadline=None, max_examples=60)
