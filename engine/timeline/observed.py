@@ -40,6 +40,8 @@ def _facts(
     return ObserverFacts(
         probe=observer.probe,
         every_s=seconds(use.every) if use is not None else 0.0,
+        rise=observer.rise,
+        fall=observer.fall,
         on_no_data=observer.on_no_data,
         windows=tuple(
             _window(name, [one for one in samples if from_s <= one.at_s[0] < until_s])
