@@ -25,7 +25,7 @@ LEGEND: Final = (
 )
 """The characters of a band in the text, the heaviest first."""
 
-_ROLES: Final = {"good": "verify", "unseen": "verify", "bad": "bad", "seen": "bad", "blind": "wait"}
+_ROLES: Final = {"good": "verify", "unseen": "verify", "bad": "bad", "seen": "bad", "blind": "muted"}
 _CHARS: Final = {"good": ".", "unseen": ".", "bad": "x", "seen": "x", "blind": "?"}
 _WORST: Final = ("good", "unseen", "blind", "seen", "bad")
 _PIECES_MAX: Final = 600

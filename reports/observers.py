@@ -168,23 +168,29 @@ def hidden(observers: Sequence[ObserverFacts]) -> str:
     for observer in observers:
         by_interval.setdefault(observer.every_s, []).append(observer.probe)
     intervals = "; ".join(
-        f"{format_seconds(every_s)} for {_named(names)}" for every_s, names in by_interval.items()
+        format_seconds(every_s) + _for_some(names, observers)
+        for every_s, names in by_interval.items()
     )
     said = (
         "What lies between two samples is hidden: an outage of length D, shorter than the interval d, "
         f"is missed with probability 1 \u2212 D/d. Here d is {intervals}."
     )
-    streaks = [observer for observer in observers if observer.fall > 1]
-    for observer in streaks[:_NAMES_MAX]:
-        least_s = (observer.fall - 1) * observer.every_s
+    streaks: dict[tuple[int, float], list[str]] = {}
+    for observer in observers:
+        if observer.fall > 1:
+            streaks.setdefault((observer.fall, observer.every_s), []).append(observer.probe)
+    for (fall, every_s), names in streaks.items():
         said += (
-            f" {observer.probe} wants {observer.fall} bad samples in a row: it misses every outage below "
-            f"{format_seconds(least_s)}, and may miss one below "
-            f"{format_seconds(least_s + observer.every_s)}."
+            f" An outage is {fall} bad samples in a row{_for_some(names, observers)}: one below "
+            f"{format_seconds((fall - 1) * every_s)} is always missed, one below "
+            f"{format_seconds(fall * every_s)} perhaps."
         )
-    if len(streaks) > _NAMES_MAX:
-        said += f" {len(streaks) - _NAMES_MAX} more observers want several bad samples in a row."
     return said
+
+
+def _for_some(names: Sequence[str], observers: Sequence[ObserverFacts]) -> str:
+    """Of whom it holds; nothing where that is everybody, and there are several."""
+    return "" if len(names) == len(observers) > 1 else f" for {_named(names)}"
 
 
 def people_saw(record: Record) -> str:
