@@ -10,7 +10,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from breakfix.engine.action import Identity, Plan
-from breakfix.engine.model import LocalCommand, RunPlan, SecretSource
+from breakfix.engine.model import LocalCommand, SecretSource
+from breakfix.engine.run_plan import RunPlan
 
 StepState = Literal[
     "pending", "skipped", "blocked", "running", "cancelling",

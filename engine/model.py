@@ -1,4 +1,4 @@
-"""The nouns: a scenario as its file says it, and the run plan that comes of it.
+"""The nouns of a scenario, as its file says it.
 
 All are frozen. Fields named in a document have the document's name, but for Python's keywords
 (``with_``, ``is_``). Values with a unit stay the text that was written (see `breakfix.engine.values`).
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from breakfix.engine.action import Facts, Identity, Phase, Plan
+from breakfix.engine.action import Phase
 from breakfix.engine.values import Duration, Share
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -364,71 +364,3 @@ class Scenario(_Part, frozen=True, kw_only=True):
     def observers(self) -> tuple[Observer, ...]:
         """What `observe` lists, a bare name with the defaults."""
         return tuple(Observer(probe=o) if isinstance(o, str) else o for o in self.observe)
-
-
-# --- the run plan ---------------------------------------------------------------------------------
-
-
-class Binding(Struct, frozen=True, kw_only=True):
-    """One resolved target. `key` is unique in the plan and is what people read: the container's
-    name, or the name of the process target."""
-
-    key: str
-    identity: Identity
-    facts: Facts
-
-
-class TargetSet(Struct, frozen=True, kw_only=True):
-    """What a named target resolved to: the `picked` ones, of all the `found` ones (keys)."""
-
-    name: str
-    found: tuple[str, ...]
-    picked: tuple[str, ...]
-    share: str
-    """In words: ``50% of 3 -> 1``."""
-    after_setup: bool = False
-
-
-class Unit(Struct, frozen=True, kw_only=True):
-    """One step on one resolved target. `id` is ``step`` or ``step@key``."""
-
-    id: str
-    step: str
-    binding: str | None = None
-    preview: Plan | None = None
-    wave: int = 0
-    worst_s: float = 0.0
-    unknown: tuple[str, ...] = ()
-
-
-class Link(Struct, frozen=True, kw_only=True):
-    """`unit` may start once `source` (a unit's id, or a step's id: its join) reached `milestone`,
-    `after_s` ago. Links of one unit with the same `group` are alternatives; all groups must hold."""
-
-    unit: str
-    source: str
-    milestone: Milestone
-    after_s: float = 0.0
-    group: int = 0
-
-
-class RunPlan(Struct, frozen=True, kw_only=True):
-    """The graph of bound or previewed units of one scenario."""
-
-    scenario: Scenario
-    seed: int
-    inputs: dict[str, Any]
-    bindings: dict[str, Binding]
-    sets: dict[str, TargetSet]
-    units: tuple[Unit, ...]
-    links: tuple[Link, ...]
-    critical_path: tuple[str, ...]
-    worst_s: float
-    blast: dict[str, str]
-    """For each set that is injected, the share under a fault at one time, in words."""
-    warnings: tuple[str, ...]
-    dead_man: dict[str, str]
-    """For each inject unit, what ends the fault if the engine dies: ``guardian only``."""
-    hash: str
-    prints: dict[str, str] = {}
-    """What the hash covers, part by part, each as a short print: tells what has drifted."""

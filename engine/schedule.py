@@ -13,7 +13,8 @@ from typing import Final
 from msgspec import Struct
 
 from breakfix.engine.events import StepState
-from breakfix.engine.model import Link, Milestone, RunPlan, Step
+from breakfix.engine.model import Milestone, Step
+from breakfix.engine.run_plan import Link, RunPlan
 from breakfix.engine.values import fraction
 
 MILESTONES: Final[tuple[Milestone, ...]] = (

@@ -1,12 +1,15 @@
-"""The time axis of a run as SVG: steps, active faults, outages, samples and marks."""
+"""The time axis of a run as SVG: steps, active faults, outages, samples and marks; under them a band
+for each observer."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from breakfix.engine.timeline.facts import Interval, UnitFacts
+from breakfix.engine.timeline.facts import Interval, ObserverFacts, UnitFacts
 from breakfix.engine.timeline.record import Record
+from breakfix.reports import bands
+from breakfix.reports.axis import axis_span
 from breakfix.reports.palette import data_file, light, variables
 from breakfix.reports.wording import detailed, unit_name
 
@@ -17,6 +20,7 @@ _ROW_PX: Final = 24
 _CHAR_PX: Final = 7.6
 _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 30, 30, 28
 _LABEL_PX_MAX: Final = {False: 190, True: 104}
+_OBSERVERS: Final = "observers"
 _MARKS: Final = ("t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9")
 _PHASE_ROLE: Final = {
     "inject": "fault",
@@ -35,7 +39,7 @@ _FIRST_TAG: Final = re.compile(r"<svg[^>]*>")
 
 
 def time_axis(record: Record, *, width_px: int = 880, narrow: bool = False) -> str | None:
-    """The chart for a page that has the palette's variables; None where no step began."""
+    """The chart for a page that has the palette's variables; None where no step began and nobody looked."""
     drawn = _draw(record, width_px, narrow=narrow, background=False)
     if drawn is None:
         return None
@@ -72,27 +76,29 @@ def standalone(record: Record, *, width_px: int = 880) -> str | None:
 def _summary(record: Record) -> str:
     steps = len([unit for unit in record.units if unit.started_at_s is not None])
     return (
-        f"Time axis: {steps} steps, {len(record.faults)} faults, {len(record.outages)} outages; "
-        "the tables of this report hold the same."
+        f"Time axis: {steps} steps, {len(record.faults)} faults, {len(record.outages)} outages, "
+        f"{len(record.observers)} observers; the tables of this report hold the same."
     )
 
 
 def _draw(
     record: Record, width_px: int, *, narrow: bool, background: bool
 ) -> tuple[str, int] | None:
-    rows = list(_rows(record))
-    if not rows:
+    span = axis_span(record)
+    rows = list(_rows(record, span))
+    watched = [one for one in bands.shown(record) if one.spans]
+    if not rows and not watched:
         return None
     import vl_convert
 
-    span = _span(record)
-    label_px = min(
-        _LABEL_PX_MAX[narrow], max(len(label) for label, _ in rows) * _CHAR_PX + 20
-    )
+    labels = [label for label, _ in rows]
+    if watched:
+        labels += [_OBSERVERS, *(observer.probe for observer in watched)]
+    label_px = min(_LABEL_PX_MAX[narrow], max(map(len, labels)) * _CHAR_PX + 20)
     plot_px = width_px - label_px - _RIGHT_PX
     chars = int((label_px - 16) / _CHAR_PX)
     spec: dict[str, Any] = json.loads(data_file("charts/timeline.vl.json"))
-    spec["width"], spec["height"] = plot_px, len(rows) * _ROW_PX
+    spec["width"], spec["height"] = plot_px, len(labels) * _ROW_PX
     spec["padding"] = {
         "left": label_px,
         "top": _TOP_PX,
@@ -105,11 +111,17 @@ def _draw(
     spec["datasets"] = {
         "span": [{"at_s": instant_s} for instant_s in span],
         "rows": [
-            {"row": index, "label": _cut(label, chars)} for index, (label, _) in enumerate(rows)
+            {
+                "row": index,
+                "label": _cut(label, chars),
+                "color": light("muted" if index == len(rows) else "ink"),
+            }
+            for index, label in enumerate(labels)
         ],
         "bars": [
             {"row": index, **bar} for index, (_, bars) in enumerate(rows) for bar in bars
         ],
+        **_observed(watched, record, span, len(rows) + 1),
         "samples": list(_samples(record, [label for label, _ in rows], span)),
         "marks": [
             {"at_s": (pair[0] + pair[1]) / 2, "lower_s": pair[0], "upper_s": pair[1]}
@@ -118,7 +130,25 @@ def _draw(
         "labels": _labels(marks, span, plot_px),
     }
     svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return svg, len(rows) * _ROW_PX + _TOP_PX + _BOTTOM_PX
+    return svg, len(labels) * _ROW_PX + _TOP_PX + _BOTTOM_PX
+
+
+def _observed(
+    observers: Sequence[ObserverFacts], record: Record, span: Interval, first_row: int
+) -> dict[str, list[dict[str, Any]]]:
+    """The data of the bands: what each observer saw, and its outages."""
+    down = bands.outages_of(record)
+    placed = list(enumerate(observers, start=first_row))
+    return {
+        "looks": [
+            {"row": row, **look} for row, one in placed for look in bands.looks(one, span)
+        ],
+        "downs": [
+            {"row": row, **bar}
+            for row, one in placed
+            for bar in bands.downs(down.get(one.probe, []), record, span)
+        ],
+    }
 
 
 # --- rows and bars ---
@@ -132,21 +162,33 @@ def shown_units(record: Record) -> list[UnitFacts]:
     return sorted(begun, key=lambda unit: unit.started_at_s or (0.0, 0.0))[:ROWS_MAX]
 
 
-def _rows(record: Record) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _rows(record: Record, span: Interval) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A row for each probe with outages that no observer saw, and for each unit."""
     outages: dict[str, list[dict[str, Any]]] = {}
     units = shown_units(record)
     end_s = record.run.ended_at_s[1]
     if units:
         for outage in record.outages:
+            if outage.observer:
+                continue
             name = f"{outage.probe} bad" + (f" on {outage.target}" if outage.target else "")
             ended = outage.ended_at_s or (outage.last_bad_at_s, end_s)
             outages.setdefault(name, []).extend(
                 _bars("bad", outage.started_at_s, ended)
             )
     for name, bars in list(outages.items())[: ROWS_MAX // 3]:
-        yield name, _blurred(bars, _span(record))
+        yield name, _blurred(_on_axis(bars, span), span)
     for unit in units:
-        yield unit_name(unit, record), list(_unit_bars(unit, record, end_s))
+        yield unit_name(unit, record), _on_axis(_unit_bars(unit, record, end_s), span)
+
+
+def _on_axis(bars: Iterable[dict[str, Any]], span: Interval) -> list[dict[str, Any]]:
+    """What of the bars is on the axis; anything beyond would stretch it."""
+    return [
+        {**bar, "from_s": max(bar["from_s"], span[0]), "to_s": min(bar["to_s"], span[1])}
+        for bar in bars
+        if bar["from_s"] <= span[1] and bar["to_s"] >= span[0]
+    ]
 
 
 def _unit_bars(unit: UnitFacts, record: Record, end_s: float) -> Iterator[dict[str, Any]]:
@@ -197,26 +239,12 @@ def _samples(record: Record, rows: list[str], span: Interval) -> Iterator[dict[s
         row = index.get(names.get(sample.unit, ""))
         same = last.get(sample.unit) == sample.state
         last[sample.unit] = sample.state
-        if row is None or sample.at_s[1] < span[0] or (thin and same):
+        if row is None or not span[0] <= sample.at_s[1] <= span[1] or (thin and same):
             continue
         yield {"row": row, "at_s": sample.at_s[1], "color": light(_SAMPLE_ROLE[sample.state])}
 
 
 # --- the axis and its marks ---
-
-
-def _span(record: Record) -> Interval:
-    """From the first step to the last thing that is drawn, with a little room."""
-    starts = [unit.started_at_s[0] for unit in record.units if unit.started_at_s is not None]
-    starts += [fault.applied_at_s[0] for fault in record.faults if fault.applied_at_s is not None]
-    ends = [unit.ended_at_s[1] for unit in record.units if unit.ended_at_s is not None]
-    ends += [fault.ended_at_s[1] for fault in record.faults if fault.ended_at_s is not None]
-    first_s = min(starts)
-    last_s = max([*ends, *starts, first_s + 0.001])
-    if any(unit.started_at_s and not unit.ended_at_s for unit in record.units):
-        last_s = max(last_s, record.run.ended_at_s[1])
-    room_s = (last_s - first_s) * 0.02
-    return (max(0.0, first_s - room_s), last_s + room_s)
 
 
 def _marks(record: Record, span: Interval) -> Iterator[tuple[str, Interval]]:

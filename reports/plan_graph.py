@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from breakfix.engine.model import Hold, RunPlan, Step, Unit
+from breakfix.engine.model import Hold, Step
+from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.values import format_seconds
 
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from breakfix.engine.action import ExecOp
 from breakfix.engine.describe import describe, describe_check
-from breakfix.engine.model import Hold, Link, LocalCommand, RunPlan, Step, TargetSet, Unit
+from breakfix.engine.model import Hold, LocalCommand, Step
+from breakfix.engine.run_plan import Link, RunPlan, TargetSet, Unit
 from breakfix.engine.values import format_seconds, seconds
 
 UNITS_SHOWN_MAX: Final = 20

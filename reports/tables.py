@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.timeline.facts import FaultFacts, Interval
+from breakfix.engine.timeline.facts import FaultFacts, Interval, OutageFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.engine.timeline.words import at_instant, healed_in_words, with_interval
 from breakfix.reports.wording import episode_title, restored, unit_name
@@ -59,6 +59,7 @@ class OutageLine(Struct, frozen=True, kw_only=True):
     """A stretch in which a probe was bad."""
 
     name: str
+    seen_by: str
     lasted: str
     began: str
     ended: str
@@ -141,10 +142,11 @@ def _ended(fault: FaultFacts) -> str:
 
 
 def outages(record: Record) -> list[OutageLine]:
-    """Each outage that the steps' samples show."""
+    """Each outage that the samples of observers and steps show."""
     return [
         OutageLine(
             name=outage.probe + (f" on {outage.target}" if outage.target else ""),
+            seen_by=_seen_by(outage),
             lasted="" if outage.duration_s is None else with_interval(outage.duration_s),
             began=at_instant(outage.started_at_s),
             ended="not seen good again"
@@ -154,3 +156,14 @@ def outages(record: Record) -> list[OutageLine]:
         )
         for outage in record.outages[:ROWS_MAX]
     ]
+
+
+def _seen_by(outage: OutageFacts) -> str:
+    """Who took the bad samples."""
+    steps = ", ".join(outage.steps[:3])
+    if len(outage.steps) > 3:
+        steps += f" and {len(outage.steps) - 3} more"
+    named = f"step{'s' if len(outage.steps) > 1 else ''} {steps}" if steps else ""
+    return " and ".join(
+        part for part in (f"observer {outage.observer}" if outage.observer else "", named) if part
+    )

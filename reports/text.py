@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from breakfix.engine.timeline.facts import UnitFacts
+from breakfix.engine.timeline.facts import Interval, UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict
-from breakfix.reports import tables, wording
+from breakfix.reports import bands, observers, tables, wording
+from breakfix.reports.axis import axis_span, off_axis
 from breakfix.reports.lines import TONES, Piece, printed, table, titled
 
 _PHASE_TONES: Final = {
@@ -27,7 +28,7 @@ def render(record: Record, verdict: Verdict, *, color: bool = False) -> str:
 def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     name = record.run.scenario or "A run that never began"
     yield [(name, "bold"), (": ", ""), (verdict.verdict, f"bold {TONES[verdict.verdict]}")]
-    yield [(verdict.reason, "")]
+    yield [(f"{verdict.reason} {observers.people_saw(record)}".strip(), "")]
     for note in verdict.notes[:20]:
         yield [("  also: ", "dim"), (note, "")]
     yield [(wording.certificate(record), "dim")]
@@ -36,9 +37,10 @@ def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     yield from titled("Every episode", _episodes(record))
     yield from _expectations(verdict)
     yield from _axis(record)
+    yield from titled("Observers", _observers(record))
+    yield from titled("Outages", _outages(record))
     yield from _proofs(record)
     yield from _steps(record)
-    yield from titled("Outages", _outages(record))
     yield from titled("Guards", [[("  " + line, "")] for line in wording.guards(record)])
     yield from titled(
         "Set-up, teardown and errors", [[("  " + line, "")] for line in wording.trouble(record)]
@@ -83,36 +85,57 @@ def _expectations(verdict: Verdict) -> Iterator[list[Piece]]:
 
 
 def _axis(record: Record) -> Iterator[list[Piece]]:
-    """A bar for each step: `=` while it ran or its fault was active, `-` while that is not sure."""
+    """A bar for each step: `=` while it ran or its fault was active, `-` while that is not sure; and a
+    band for each observer."""
     units = [unit for unit in record.units if unit.started_at_s is not None]
     units.sort(key=lambda unit: unit.started_at_s or (0.0, 0.0))
-    if not units:
-        return
-    end_s = record.run.ended_at_s[1]
-    first_s = min(unit.started_at_s[0] for unit in units if unit.started_at_s)
-    last_s = max(max(unit.ended_at_s[1] if unit.ended_at_s else end_s for unit in units), first_s)
-    per_char_s = (last_s - first_s) / _AXIS_CHARS or 1.0
-    rows: list[list[Piece]] = []
-    for unit in units[:_AXIS_ROWS_MAX]:
-        sure, until = _span(unit, record, end_s)
-        start = unit.started_at_s[0] if unit.started_at_s else first_s
-        cells = [
-            int((instant_s - first_s) / per_char_s) for instant_s in (start, sure, until)
+    first_s, last_s = axis_span(record)
+    rows: list[list[Piece]] = [
+        [
+            (wording.unit_name(unit, record), ""),
+            (_bar(unit, record, (first_s, last_s)), _PHASE_TONES.get(unit.phase, "dim")),
         ]
-        bar = " " * cells[0] + "=" * max(1, cells[1] - cells[0]) + "-" * max(0, cells[2] - cells[1])
-        rows.append(
-            [(wording.unit_name(unit, record), ""), (bar, _PHASE_TONES.get(unit.phase, "dim"))]
-        )
+        for unit in units[:_AXIS_ROWS_MAX]
+    ]
     left = len(units) - len(rows)
-    yield from titled(f"Time axis, {first_s:.2f} s to {last_s:.2f} s", table(rows))
+    observed = list(_bands(record, (first_s, last_s)))
+    title = f"Time axis, {first_s:.2f} s to {last_s:.2f} s"
+    yield from titled(title, table([*rows, *observed]))
     if left > 0:
-        yield [(f"  and {left} more", "dim")]
+        yield [(f"  and {left} more steps", "dim")]
+    if observed:
+        legend = ", ".join(f"{char} {meaning}" for char, meaning in bands.LEGEND)
+        for said in (f"observers: {legend}", bands.left_out(record), off_axis(record)):
+            if said:
+                yield [("  " + said, "dim")]
     for episode in wording.detailed(record):
         yield [(f"  marks of {wording.episode_title(episode)}", "dim")]
         yield from table(
             [[(n, "bold"), (at, ""), (meaning, "dim")] for n, meaning, at in
              wording.marks(episode.measured)]
         )  # fmt: skip
+
+
+def _bar(unit: UnitFacts, record: Record, span: Interval) -> str:
+    """The bar of a unit, cut at the ends of the axis."""
+    per_char_s = (span[1] - span[0]) / _AXIS_CHARS
+    start_s = unit.started_at_s[0] if unit.started_at_s else span[0]
+    begin, sure, until = (
+        min(_AXIS_CHARS, int((instant_s - span[0]) / per_char_s))
+        for instant_s in (start_s, *_span(unit, record, record.run.ended_at_s[1]))
+    )
+    return " " * begin + "=" * max(1, sure - begin) + "-" * max(0, until - sure)
+
+
+def _bands(record: Record, span: Interval) -> Iterator[list[Piece]]:
+    down = bands.outages_of(record)
+    watched = [one for one in bands.shown(record) if one.spans]
+    if watched:
+        yield [("observers", "dim"), ("", "")]
+    for one in watched:
+        own = down.get(one.probe, [])
+        band = bands.characters(one, own, record, span, _AXIS_CHARS)
+        yield [(one.probe, ""), (band, "red" if own else "green")]
 
 
 def _span(unit: UnitFacts, record: Record, end_s: float) -> tuple[float, float]:
@@ -159,12 +182,36 @@ def _steps(record: Record) -> Iterator[list[Piece]]:
         yield [(f"  and {len(record.units) - len(found)} more in the JSON record", "dim")]
 
 
+def _observers(record: Record) -> Iterator[list[Piece]]:
+    """Before, during and after the faults."""
+    rows: list[list[Piece]] = [
+        [
+            (table.name if first else "", "bold"), (line.when, ""), (line.good, ""),
+            (line.bad, "red" if line.bad != "0" else ""), (line.blind, ""), (line.availability, ""),
+            (line.p50, ""), (line.p90, ""), (line.p99, ""), (line.longest, ""),
+        ]
+        for table in observers.observer_tables(record)
+        for first, line in zip((True, False, False, False), table.windows, strict=False)
+    ]  # fmt: skip
+    head = (
+        "observer", "when", "good", "bad", "blind", "availability", "p50", "p90", "p99",
+        "longest outage",
+    )  # fmt: skip
+    yield from table(rows, head=head)
+    for said in (bands.left_out(record), *observers.notes(record)):
+        if said:
+            yield [("  " + said, "dim")]
+
+
 def _outages(record: Record) -> Iterator[list[Piece]]:
     rows: list[list[Piece]] = [
-        [(line.name, ""), (line.lasted, ""), (f"from {line.began}", ""), (f"to {line.ended}", "")]
+        [(line.name, ""), (line.lasted, ""), (line.began, ""), (line.ended, ""),
+         (line.bad_samples, ""), (line.seen_by, "")]
         for line in tables.outages(record)[:_STEPS_MAX]
-    ]
-    yield from table(rows)
+    ]  # fmt: skip
+    yield from table(rows, head=("probe", "lasted", "began", "ended", "bad samples", "seen by"))
+    if len(record.outages) > len(rows):
+        yield [(f"  and {len(record.outages) - len(rows)} more in the JSON record", "dim")]
 
 
 def _source(record: Record) -> Iterator[list[Piece]]:

@@ -242,7 +242,7 @@ def certificate(record: Record) -> str:
 
 def not_observed(record: Record) -> Iterator[str]:
     """What a reader must know of how the numbers came about."""
-    if record.episodes:
+    if record.episodes and not any(observer.spans for observer in record.observers):
         yield (
             "No observer ran beside the steps: t2, t7 and t8 come from the steps' own samples, and "
             "the intervals are as wide as the time between two of them."

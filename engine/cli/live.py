@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 from msgspec import Struct
 
 from breakfix.engine.cli.narration import NORMAL, QUIET, VERBOSE, tell
+from breakfix.engine.cli.watching import Watching
 from breakfix.engine.events import (
     CancelRequested,
     Event,
@@ -136,6 +137,7 @@ class LiveView:
         self._verbosity = max(QUIET, min(VERBOSE, verbosity))
         self._stream = stream if stream is not None else sys.stderr
         self._progress = Progress()
+        self._watching = Watching()
         self._lock = threading.Lock()
         self._zero_s: float | None = None
         self._queue: SimpleQueue[str | None] = SimpleQueue()
@@ -179,11 +181,12 @@ class LiveView:
         with self._lock:
             self._zero_s = time.monotonic() - line.at_s
             self._progress.feed(line.at_s, line.event)
+            watched = self._watching.feed(line.event)
         # The table shows what goes on; beside it only what goes wrong is worth a line.
         shown = self._verbosity if self._live is None or self._verbosity > NORMAL else QUIET
-        told = tell(line.event)
-        if told is not None and told.level <= shown:
-            self._queue.put(f"{line.at_s:9.3f} s  {plain(told.text)}")
+        for told in (tell(line.event), *watched):
+            if told is not None and told.level <= shown:
+                self._queue.put(f"{line.at_s:9.3f} s  {plain(told.text)}")
 
     def _is_terminal(self) -> bool:
         try:
@@ -218,7 +221,35 @@ class LiveView:
             )
             if progress.stopping:
                 head.append(f"  stopping: {progress.stopping}", "yellow")
-            return Group(head, *self._broken_rows(now_s), *self._running_rows(now_s))
+            return Group(
+                head,
+                *self._steady_rows(now_s),
+                *self._broken_rows(now_s),
+                *self._down_rows(now_s),
+                *self._running_rows(now_s),
+            )
+
+    def _steady_rows(self, now_s: float) -> "Iterator[RenderableType]":
+        watching = self._watching
+        if watching.awaited_since_s is not None:
+            seen = ", ".join(f"{probe} {state}" for probe, state in watching.awaited.items())
+            yield _line(
+                ("  waiting  ", "dim"),
+                "for the steady state",
+                (f"  {format_seconds(max(0.0, now_s - watching.awaited_since_s))}", "bold"),
+                (f"  {plain(seen)[:60]}", "dim"),
+            )
+
+    def _down_rows(self, now_s: float) -> "Iterator[RenderableType]":
+        down = list(self._watching.down.items())
+        for probe, one in down[:_ROWS_MAX]:
+            yield _line(
+                ("  bad      ", "bold red"),
+                f"observer {probe}",
+                (f"  for {format_seconds(max(0.0, now_s - one.since_s))}", "bold"),
+                (f"  {plain(one.detail)[:60]}", "dim"),
+            )
+        yield from self._left(len(down), "observers")
 
     def _broken_rows(self, now_s: float) -> "Iterator[RenderableType]":
         broken = list(self._progress.broken.values())

@@ -8,7 +8,7 @@ import click
 from breakfix.engine.cli.scenario_options import choose, scenario_options
 
 if TYPE_CHECKING:
-    from breakfix.engine.model import RunPlan
+    from breakfix.engine.run_plan import RunPlan
 
 EXAMPLES: Final = """\b
 Examples:

@@ -17,9 +17,9 @@ from breakfix.engine.machine import refuse_if_halted
 from breakfix.engine.model import Repeat
 
 if TYPE_CHECKING:
-    from breakfix.engine.model import RunPlan
     from breakfix.engine.plan import WorldTargets
     from breakfix.engine.run.session import RunRequest
+    from breakfix.engine.run_plan import RunPlan
 
 EXAMPLES = """\b
 Examples:

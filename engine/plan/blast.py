@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import RunPlan, Scenario, Step, TargetSet
+from breakfix.engine.model import Scenario, Step
 from breakfix.engine.plan.claims import FaultStep, Healing
 from breakfix.engine.plan.order import Order
 from breakfix.engine.plan.pick import count_of
+from breakfix.engine.run_plan import RunPlan, TargetSet
 
 
 class _Load(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from breakfix.engine.action import Action, Fault
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import Scenario, Unit
+from breakfix.engine.model import Scenario
 from breakfix.engine.plan.order import Moment, Order, StepEvent
+from breakfix.engine.run_plan import Unit
 
 
 class FaultStep(Struct, frozen=True, kw_only=True):

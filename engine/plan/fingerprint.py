@@ -17,8 +17,9 @@ import msgspec
 from breakfix import __version__
 from breakfix.engine.action import Action, Plan
 from breakfix.engine.errors import DriftError
-from breakfix.engine.model import Binding, RunPlan, Scenario, TargetSet
+from breakfix.engine.model import Scenario
 from breakfix.engine.plan.resolve import AFTER_SETUP
+from breakfix.engine.run_plan import Binding, RunPlan, TargetSet
 
 _PRINT_CHARS = 16
 

@@ -7,10 +7,11 @@ targets after one on N costs M links, and never N times M.
 from collections.abc import Iterator, Mapping, Sequence
 
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import Link, Scenario, Step, TargetSet, Unit
+from breakfix.engine.model import Scenario, Step
 from breakfix.engine.plan.needs import Need, needs_of
 from breakfix.engine.plan.pick import count_of
 from breakfix.engine.plan.resolve import AFTER_SETUP
+from breakfix.engine.run_plan import Link, TargetSet, Unit
 
 
 def unit_id(step: str, key: str | None) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from breakfix.engine.action import Action
 from breakfix.engine.errors import PlanError, PreconditionError
-from breakfix.engine.model import RunPlan, Scenario, Step, Unit
+from breakfix.engine.model import Scenario, Step
 from breakfix.engine.plan.blast import blast_of
 from breakfix.engine.plan.claims import fault_steps, healing, refuse_conflicts
 from breakfix.engine.plan.fingerprint import action_prints, hash_of, preview_print, prints_of
@@ -17,6 +17,7 @@ from breakfix.engine.plan.preview import Preview, Previews
 from breakfix.engine.plan.resolve import Resolution, resolve
 from breakfix.engine.plan.targets import Targets
 from breakfix.engine.plan.timing import timing_of
+from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.values import format_seconds, seconds
 
 GUARDIAN_ONLY = "guardian only"

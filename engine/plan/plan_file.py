@@ -6,7 +6,7 @@ import msgspec
 
 from breakfix.engine.action import NoFacts
 from breakfix.engine.errors import UsageError
-from breakfix.engine.model import Binding, RunPlan
+from breakfix.engine.run_plan import Binding, RunPlan
 
 
 def without_facts(plan: RunPlan) -> RunPlan:

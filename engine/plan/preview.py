@@ -20,8 +20,9 @@ from breakfix.engine.action import (
 )
 from breakfix.engine.errors import PlanError, PreconditionError
 from breakfix.engine.faults import why_not_safe
-from breakfix.engine.model import Binding, Step, Unit
+from breakfix.engine.model import Step
 from breakfix.engine.plan.assumed import assumed
+from breakfix.engine.run_plan import Binding, Unit
 
 _EXPRESSION: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _SECRET: Final = re.compile(r"secrets\.([a-z][a-z0-9_]*)")

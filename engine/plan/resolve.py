@@ -6,9 +6,10 @@ from msgspec import Struct
 
 from breakfix.engine.action import Identity
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import Binding, DockerSelector, Scenario, Target, TargetSet
+from breakfix.engine.model import DockerSelector, Scenario, Target
 from breakfix.engine.plan.pick import choose, in_words
 from breakfix.engine.plan.targets import Targets
+from breakfix.engine.run_plan import Binding, TargetSet
 
 AFTER_SETUP = "<after setup>"
 """What stands for the members of a set that set-up commands are going to make."""

@@ -11,8 +11,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.model import Hold, Link, Retry, Scenario, Step, Unit
+from breakfix.engine.model import Hold, Retry, Scenario, Step
 from breakfix.engine.plan.order import Moment, moment_of
+from breakfix.engine.run_plan import Link, Unit
 from breakfix.engine.values import fraction, seconds
 
 ATTEMPT_TIMEOUT_S: Final = 60.0

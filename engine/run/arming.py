@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from breakfix.engine.model import Dependency, RunPlan, Step
+from breakfix.engine.model import Dependency, Step
+from breakfix.engine.run_plan import RunPlan
 
 
 def detectors_of(plan: RunPlan) -> dict[str, tuple[str, ...]]:

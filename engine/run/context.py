@@ -13,8 +13,9 @@ from breakfix.engine.errors import JournalError
 from breakfix.engine.events import Event, RunInvalid, StepState, TargetRebound, UnitChanged
 from breakfix.engine.expressions import render
 from breakfix.engine.journal import Journal
-from breakfix.engine.model import RunPlan, Step, Unit
+from breakfix.engine.model import Step
 from breakfix.engine.run.arming import nearest_faults
+from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.sampling.port import Senses
 from breakfix.engine.sampling.threads import Threads

@@ -8,7 +8,7 @@ import anyio.abc
 
 from breakfix.engine.errors import BreakfixError, JournalError, leaves
 from breakfix.engine.events import MilestoneReached, RunErrored, StepState
-from breakfix.engine.model import Milestone, Step, Unit
+from breakfix.engine.model import Milestone, Step
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.inject import Injector
 from breakfix.engine.run.limits import Slots
@@ -16,6 +16,7 @@ from breakfix.engine.run.probe import run_poll
 from breakfix.engine.run.repair import run_repair
 from breakfix.engine.run.result import UnitResult
 from breakfix.engine.run.waves import Waves
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.schedule import Changes, Doomed, Ready, Schedule, milestones_of
 from breakfix.engine.values import seconds
 

@@ -14,13 +14,14 @@ from breakfix.engine.ending import end, end_if_gone
 from breakfix.engine.errors import PlanError
 from breakfix.engine.events import AttemptEnded, FaultEnded, FaultIntended
 from breakfix.engine.faults import Injected, inject, why_not_safe
-from breakfix.engine.model import Hold, Milestone, Retry, Step, Unit
+from breakfix.engine.model import Hold, Milestone, Retry, Step
 from breakfix.engine.open_faults import OpenFault
 from breakfix.engine.plan.blast import within_radius
 from breakfix.engine.run.arming import detectors_of
 from breakfix.engine.run.limits import Claims
 from breakfix.engine.run.probe import arm
 from breakfix.engine.run.repair import TIMEOUT_S, backoff_s
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.values import seconds
 
 if TYPE_CHECKING:

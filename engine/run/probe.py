@@ -11,10 +11,11 @@ from msgspec import Struct
 from breakfix.engine.action import Probe
 from breakfix.engine.errors import ExpressionError
 from breakfix.engine.events import AttemptEnded, SampleTaken
-from breakfix.engine.model import NextWhen, Step, Unit
+from breakfix.engine.model import NextWhen, Step
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.poll import Goal, PollResult, Taken, poll
 from breakfix.engine.run.result import UnitResult
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.sampling.observing import Sight, observe, state_of
 from breakfix.engine.values import seconds
 

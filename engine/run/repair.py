@@ -11,9 +11,10 @@ from breakfix.engine.action import Outcome, Plan, Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
-from breakfix.engine.model import Retry, Step, Unit
+from breakfix.engine.model import Retry, Step
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.result import UnitResult
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.values import fraction, seconds
 
 if TYPE_CHECKING:

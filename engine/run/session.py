@@ -27,7 +27,7 @@ from breakfix.engine.home import new_run_id, run_dir
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.leases import Leases
 from breakfix.engine.machine import enlist, refuse_if_halted
-from breakfix.engine.model import RunPlan, Scenario
+from breakfix.engine.model import Scenario
 from breakfix.engine.plan import WorldTargets, action_names, drift, identities, make, slim
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.control_server import serving
@@ -38,6 +38,7 @@ from breakfix.engine.run.probe import open_streams
 from breakfix.engine.run.steady import wait_steady
 from breakfix.engine.run.stopper import Stopper
 from breakfix.engine.run.windup import survey_targets, wind_up
+from breakfix.engine.run_plan import RunPlan
 from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.secrets import Secrets

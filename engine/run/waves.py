@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from breakfix.engine.model import Milestone, Step, Unit
+from breakfix.engine.model import Milestone, Step
 from breakfix.engine.run.probe import poll_probe
+from breakfix.engine.run_plan import Unit
 
 if TYPE_CHECKING:
     from breakfix.engine.run.executor import Executor

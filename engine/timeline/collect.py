@@ -32,7 +32,7 @@ from breakfix.engine.events import (
     UnitChanged,
     WriterTaken,
 )
-from breakfix.engine.model import RunPlan
+from breakfix.engine.run_plan import RunPlan
 from breakfix.engine.timeline.facts import (
     AttemptFacts,
     CancelFacts,

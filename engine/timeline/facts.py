@@ -307,11 +307,13 @@ class SpanFacts(_Facts, frozen=True, kw_only=True):
 
 
 class ObserverFacts(_Facts, frozen=True, kw_only=True):
-    """One observer: a probe that looked for the whole run. `first_bad` is what its first bad sample
-    said."""
+    """One observer: a probe that looked for the whole run. `fall` bad samples in a row are an outage, and
+    `rise` good ones end it; `first_bad` is what its first bad sample said."""
 
     probe: str
     every_s: float
+    rise: int = 1
+    fall: int = 1
     on_no_data: Literal["invalid", "fail"] = "invalid"
     windows: tuple[WindowFacts, ...] = ()
     spans: tuple[SpanFacts, ...] = ()

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from breakfix.engine.model import Observer, RunPlan
+from breakfix.engine.model import Observer
+from breakfix.engine.run_plan import RunPlan
 from breakfix.engine.statistics.estimates import QuantileBound
 from breakfix.engine.statistics.quantile import quantile_bound
 from breakfix.engine.statistics.share import wilson
@@ -46,6 +47,8 @@ def _facts(
     return ObserverFacts(
         probe=observer.probe,
         every_s=seconds(use.every) if use is not None else 0.0,
+        rise=observer.rise,
+        fall=observer.fall,
         on_no_data=observer.on_no_data,
         windows=tuple(
 _window(part, samples) for part in parts        ),

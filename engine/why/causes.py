@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from breakfix.engine.events import Line, RunErrored, UnitChanged
-from breakfix.engine.model import Unit
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.why.condition import why_not_held
 from breakfix.engine.why.replay import REHEARSED, Replay
 from breakfix.engine.why.sentences import Awaited, Sentence

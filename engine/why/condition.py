@@ -6,7 +6,8 @@ from typing import Any, Final
 from breakfix.engine.errors import ExpressionError
 from breakfix.engine.events import StepState, UnitChanged
 from breakfix.engine.expressions import put_in, references
-from breakfix.engine.model import Step, Unit
+from breakfix.engine.model import Step
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.schedule import joined_state
 from breakfix.engine.why.replay import Replay
 

@@ -18,7 +18,7 @@ from breakfix.engine.events import (
     SampleTaken,
     UndoTried,
 )
-from breakfix.engine.model import Unit
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.values import format_seconds
 from breakfix.engine.why.causes import causes, state_in_words
 from breakfix.engine.why.replay import Replay

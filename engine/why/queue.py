@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from breakfix.engine.events import FaultEnded, FaultIntended, Line, SampleTaken
-from breakfix.engine.model import Unit
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.why.replay import FINAL, Replay
 from breakfix.engine.why.sentences import Sentence
 from breakfix.engine.why.starts import at

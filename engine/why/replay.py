@@ -18,7 +18,8 @@ from breakfix.engine.events import (
     StepState,
     UnitChanged,
 )
-from breakfix.engine.model import Link, Milestone, RunPlan, Step, Unit
+from breakfix.engine.model import Milestone, Step
+from breakfix.engine.run_plan import Link, RunPlan, Unit
 from breakfix.engine.schedule import Changes, Schedule, milestones_of
 
 REHEARSED: Final = "--no-faults"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from breakfix.engine.model import Unit
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.values import format_seconds
 from breakfix.engine.why.replay import Replay
 from breakfix.engine.why.sentences import Awaited, Sentence

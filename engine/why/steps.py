@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from breakfix.engine.errors import UsageError
 from breakfix.engine.events import Line, RunStarted
-from breakfix.engine.model import Unit
+from breakfix.engine.run_plan import Unit
 from breakfix.engine.timeline import fold
 from breakfix.engine.why.endings import ending_sentences, stop_sentences
 from breakfix.engine.why.grounds import run_state

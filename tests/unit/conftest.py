@@ -30,7 +30,8 @@ from breakfix.engine.events import (
     UnitChanged,
     WriterTaken,
 )
-from breakfix.engine.model import RunPlan, Scenario, TargetSet, Unit
+from breakfix.engine.model import Scenario
+from breakfix.engine.run_plan import RunPlan, TargetSet, Unit
 
 STEPS: Sequence[dict[str, Any]] = (
     {"id": "kill_cache", "inject": "process.kill", "target": "cache"},

@@ -25,8 +25,9 @@ from breakfix.engine.action import (
     SignalOp,
 )
 from breakfix.engine.errors import PreconditionError
-from breakfix.engine.model import DockerSelector, RunPlan, Scenario
+from breakfix.engine.model import DockerSelector, Scenario
 from breakfix.engine.plan import make
+from breakfix.engine.run_plan import RunPlan
 
 
 class FakeWorld:

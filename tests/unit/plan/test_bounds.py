@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import RunPlan
 from breakfix.engine.plan import within_radius
+from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]
 ONE = {"one": {"docker": {"name": "w1"}}}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import RunPlan
+from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]
 WEB = {"web": {"docker": {"labels": {"app": "web"}}, "pick": "all"}}

@@ -9,8 +9,8 @@ import pytest
 
 from breakfix.engine.action import NoFacts, ProcessFacts
 from breakfix.engine.errors import DriftError, UsageError
-from breakfix.engine.model import RunPlan
 from breakfix.engine.plan import drift, load, save, slim
+from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]
 HIT = {"id": "hit", "inject": "x.kill", "target": "web", "with": {"signal": "SIGTERM", "count": 2}}

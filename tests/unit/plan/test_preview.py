@@ -7,7 +7,7 @@ import pytest
 
 from breakfix.engine.action import DockerOp, ExecOp
 from breakfix.engine.errors import PlanError, PreconditionError
-from breakfix.engine.model import RunPlan
+from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]
 ONE = {"one": {"docker": {"name": "w1"}}}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import RunPlan
 from breakfix.engine.plan.pick import choose, count_of
+from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]
 HIT = {"id": "hit", "inject": "x.pause", "target": "web"}

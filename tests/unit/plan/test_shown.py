@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.model import RunPlan
+from breakfix.engine.run_plan import RunPlan
 from breakfix.reports import plan_graph, plan_text
 
 Make = Callable[..., RunPlan]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from breakfix.engine.cli import report, runs
 from breakfix.engine.cli.live import LiveView
 from breakfix.engine.cli.narration import tell
-from breakfix.engine.events import CancelRequested, RunErrored
+from breakfix.engine.events import CancelRequested, ObserverSampled, RunErrored, SteadyMet
 
 Story = Callable[..., Any]
 
@@ -165,3 +165,66 @@ def test_every_event_can_be_told(story: Story) -> None:
     for line in story().lines:
         told = tell(line.event)
         assert told is None or told.text
+
+
+def observed_run(journal: Story) -> Any:
+    """A steady state that is waited for, and an observer that sees two bad samples among others."""
+    use = {"uses": "http.get", "with": {"url": "http://127.0.0.1:1/"}}
+    run = journal().begin().plan(
+        probes={"healthy": use, "up": use},
+        steady=[{"probe": "up", "for": "1s"}],
+        observe=[{"probe": "up", "fall": 2}],
+    )
+    run.sample(0.2, 0.21, "bad", "steady up", probe="up", detail="refused")
+    run.sample(0.3, 0.31, "good", "steady up", probe="up")
+    run.sample(1.4, 1.41, "good", "steady up", probe="up")
+    run.add(1.42, SteadyMet(probes=("up",)))
+    looks: tuple[tuple[tuple[Any, float, float, str], ...], ...] = (
+        (("good", 1.0, 1.01, ""), ("bad", 1.1, 1.11, "refused"), ("good", 1.2, 1.21, "")),
+        (("bad", 1.3, 1.31, "refused"), ("bad", 1.4, 1.41, "")),
+        (("blind", 1.5, 1.51, "no route"), ("good", 1.6, 1.61, "")),
+    )
+    for at_s, samples in zip((1.45, 1.46, 1.62), looks, strict=True):
+        run.add(at_s, ObserverSampled(probe="up", samples=samples))
+    return run
+
+
+def test_an_observed_probe_is_told_when_it_goes_bad_and_is_good_again(journal: Story) -> None:
+    """One line each, counted as outages are: a single bad sample of two that are wanted is none."""
+    lines = [line for line in shown(observed_run(journal).lines).splitlines() if "observer" in line]
+    assert lines == [
+        "    1.460 s  observer up: bad since 1.300 s (refused)",
+        "    1.620 s  observer up: good again since 1.610 s, after about 310 ms",
+    ]
+
+
+def test_the_steady_state_is_told_while_it_is_waited_for(journal: Story) -> None:
+    """What it waits for, each change, and that it is met."""
+    lines = [line for line in shown(observed_run(journal).lines).splitlines() if "steady" in line]
+    assert [line.partition(" s  ")[2] for line in lines] == [
+        "waiting for the steady state: up good for 1s",
+        "steady state: up is bad (refused)",
+        "steady state: up is good",
+        "the steady state is met: up",
+    ]
+
+
+def test_the_table_has_what_is_waited_for_and_what_is_bad(
+    journal: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal: the steady state while it is not met, observers while they see it bad."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def drawn(until_s: float) -> str:
+        stream = Terminal()
+        with LiveView(stream=stream) as view:
+            for line in observed_run(journal).lines:
+                if line.at_s <= until_s:
+                    view.on_line(line)
+        return stream.getvalue()
+
+    assert "for the steady state" in drawn(0.5)
+    bad = drawn(1.5)
+    assert "observer up" in bad and "refused" in bad and "for the steady state" not in bad
+    assert "observer up" not in drawn(2.0)

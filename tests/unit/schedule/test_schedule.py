@@ -6,7 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakfix.engine.model import Link, Milestone, RunPlan, Scenario, Unit
+from breakfix.engine.model import Milestone, Scenario
+from breakfix.engine.run_plan import Link, RunPlan, Unit
 from breakfix.engine.schedule import Schedule, milestones_of
 
 
