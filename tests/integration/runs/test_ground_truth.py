@@ -127,3 +127,57 @@ def compare(name: str, truth: list[list[float]], outages: list[dict[str, Any]]) 
                 and outage["ended_at_s"][1] >= end_s - SLACK_S
                 for outage in outages
             ), (name, begin_s, end_s)
+
+
+PAUSED = """
+    version: 1
+    name: paused
+    targets:
+      app: {process: {command: [PYTHON, SERVICE, "PORT", GAPS], ready: up}}
+    probes:
+      up: {http.get: {url: "http://127.0.0.1:PORT/", status: 200}, every: EVERY, timeout: 400ms}
+    observe: [up]
+    warmup: 1s
+    cooldown: 1s
+    steps:
+      - {id: pause, inject: process.pause, target: app}
+      - {id: noticed, detect: up, depends_on: [pause], within: 20s}
+      - {id: people, wait: 1500ms, depends_on: [noticed]}
+      - {id: resume, remediate: process.resume, target: app, depends_on: [people]}
+      - {id: whole, verify: up, depends_on: [resume], consecutive: 2, within: 20s}
+"""
+
+
+@pytest.mark.parametrize("every", ["50ms", "200ms", "1s"])
+def test_the_marks_of_a_recovery_hold_the_truth(cli: Any, every: str) -> None:
+    """A process that is frozen and let go on knows itself when it did not run: t2 holds the begin, t7 the
+    end, the time to mitigate their difference; nothing was detected or restored before it could be."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    gaps = cli.folder / "gaps"
+    service = Path(__file__).with_name("beating_service.py")
+    text = PAUSED.replace("PYTHON", sys.executable).replace("SERVICE", str(service))
+    text = text.replace("PORT", str(port)).replace("GAPS", str(gaps)).replace("EVERY", every)
+    done = cli.run("run", cli.write(text))
+    assert done.returncode == 0, done.stdout + done.stderr
+    zero_s = cli.journal()[0]["event"]["mono_zero_s"]
+    known = [[float(at) - zero_s for at in line.split()] for line in gaps.read_text().splitlines()]
+    begin_s, end_s = max(known, key=lambda gap: gap[1] - gap[0])
+    record = json.loads(cli.run("report", "last", "--format", "json").stdout)
+    measured = record["episodes"][0]["measured"]
+    marks, metrics = measured["marks"], measured["metrics"]
+    # The last beat is up to a millisecond before the stop, the first one as long after the end.
+    slack_s = 0.01
+    assert marks["t2"][0] - slack_s <= begin_s <= marks["t2"][1] + slack_s
+    assert marks["t7"][0] - slack_s <= end_s <= marks["t7"][1] + slack_s
+    low_s, high_s = metrics["time_to_mitigate_s"]
+    assert low_s - slack_s <= end_s - begin_s <= high_s + slack_s
+    assert marks["t3"][1] >= begin_s
+    assert marks["t8"][1] >= end_s
+    low_s, high_s = metrics["time_to_detect_s"]
+    assert low_s - slack_s <= marks["t3"][1] - begin_s
+    assert marks["t3"][0] - begin_s <= high_s + slack_s
+    low_s, high_s = metrics["time_to_restore_s"]
+    assert low_s - slack_s <= marks["t8"][1] - begin_s
+    assert marks["t8"][0] - begin_s <= high_s + slack_s
