@@ -12,6 +12,8 @@ class Case(Struct, frozen=True, kw_only=True):
     name: str
     steps: str
     container: bool = True
+    top: str = ""
+    """Keys of the top level besides."""
 
     def scenario(self, target: str) -> str:
         """As YAML; `target` is the name of the container."""
@@ -26,9 +28,8 @@ class Case(Struct, frozen=True, kw_only=True):
               up: {{{probe}: {{}}, target: app, every: 50ms, timeout: 5s}}
             limits: {{deadline: 60s}}
             teardown: [{{run: [touch, torn-down]}}]
-            steps:
             """
-        return textwrap.dedent(head) + textwrap.indent(self.steps, "  ")
+        return textwrap.dedent(head) + self.top + "steps:\n" + textwrap.indent(self.steps, "  ")
 
 
 _PROCESS = 'process: {command: [sh, -c, "sleep 600 & wait"]}'
@@ -57,6 +58,12 @@ _TWO = """\
 - {id: look, verify: up, within: 20s, depends_on: [{step: freeze, is: finished}]}
 """
 
+_WATCHED = """\
+steady: [{probe: up, for: 100ms}]
+observe: [up]
+guards: [{id: too_long, probe: up, max_outage: 30s}]
+"""
+
 CASES: Final = (
     _fault("docker.kill", lasting=False),
     _fault("docker.kill", ", with: {via: host_pid}", lasting=False),
@@ -69,6 +76,7 @@ CASES: Final = (
     _fault("docker.exec", _EXEC),
     Case(name="two faults on one container", steps=_TWO),
     Case(name="a repair", steps=_REPAIRED),
+    Case(name="observers and a guard", steps=_TWO, top=_WATCHED),
     _fault("process.kill", lasting=False, container=False),
     _fault("process.pause", container=False),
     _fault("process.limit_cpu", ", with: {cpus: 0.5}", container=False),

@@ -146,13 +146,16 @@ def _residue_of(journal: Path) -> list[str]:
 
 
 def _of(folder: Path) -> list[int]:
-    """The processes that have this folder on their command line: an engine, its guardian."""
+    """The processes that have this folder on their command line (an engine, its guardian), or sample for
+    a run in it."""
     needle = os.fsencode(folder)
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if needle in (entry / "cmdline").read_bytes():
+                command = (entry / "cmdline").read_bytes()
+                samples = b"breakfix.engine.sampler" in command
+                if needle in command or (samples and needle in (entry / "environ").read_bytes()):
                     found.append(int(entry.name))
             except OSError:
                 continue
