@@ -42,7 +42,8 @@ check: $(VENV)/.develops
 	$(BIN)/python -m pytest -q tests/unit
 
 crash: $(VENV)/.develops
-	@BREAKFIX_CRASH=whole tools/docker_engine.sh with $(BIN)/python -m pytest -q tests/integration/crash
+	@BREAKFIX_CRASH=whole tools/docker_engine.sh with $(BIN)/python -m pytest -q tests/integration/crash \
+		tests/integration/runs/test_exclusion.py
 
 bench: $(VENV)/.runs
 	@$(BIN)/python -m benchmarks.run
