@@ -154,8 +154,8 @@ def _within(outage: OutageFacts, window: WindowFacts) -> _Out | None:
     """The part of an outage that lies in a part of the run; None of one that lies outside."""
     from_s = window.from_s
     until_s = math.inf if window.until_s is None else window.until_s
-    begun = outage.started_at_s
-    ended = outage.ended_at_s or (outage.last_bad_at_s, math.inf)
+    begun = outage.start_at_s
+    ended = outage.end_at_s or (outage.last_bad_at_s, math.inf)
     if begun[0] >= until_s or ended[1] <= from_s:
         return None
     at_least_s = min(ended[0], until_s) - max(begun[1], from_s)

@@ -24,7 +24,7 @@ def axis_span(record: Record) -> Interval:
     lowest_s, highest_s = first_s - reach_s, last_s + reach_s
     for outage in _observed(record):
         from_s, to_s = ends(outage, record)
-        if from_s <= last_s and to_s >= first_s and outage.ended_at_s is not None:
+        if from_s <= last_s and to_s >= first_s and outage.end_at_s is not None:
             # It overlaps the steps: all of it belongs to what they did.
             first_s, last_s = min(first_s, from_s), max(last_s, to_s)
         elif from_s <= highest_s and to_s >= lowest_s:
@@ -41,8 +41,8 @@ def axis_span(record: Record) -> Interval:
 def ends(outage: OutageFacts, record: Record) -> Interval:
     """From when on and until when it may have lasted; one that was not seen to end, until the run
     did."""
-    ended = outage.ended_at_s
-    return outage.started_at_s[0], ended[1] if ended is not None else record.run.ended_at_s[1]
+    ended = outage.end_at_s
+    return outage.start_at_s[0], ended[1] if ended is not None else record.run.ended_at_s[1]
 
 
 def off_axis(record: Record) -> str:

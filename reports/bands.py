@@ -53,7 +53,7 @@ def shown(record: Record) -> tuple[ObserverFacts, ...]:
             for state in ("bad", "blind")
         }
         longest_s = max((outage.duration_s[1] for outage in own if outage.duration_s), default=0.0)
-        unended = any(outage.ended_at_s is None for outage in own)
+        unended = any(outage.end_at_s is None for outage in own)
         return unended, longest_s, samples["bad"], samples["blind"]
 
     worst = sorted(record.observers, key=badness, reverse=True)[:BANDS_MAX]
@@ -86,8 +86,8 @@ def bounds(outage: OutageFacts, record: Record, span: Interval) -> Bounds | None
     perhaps = clipped(ends(outage, record), span)
     if perhaps is None:
         return None
-    ended_s = outage.last_bad_at_s if outage.ended_at_s is None else outage.ended_at_s[0]
-    return Bounds(sure=clipped((outage.started_at_s[1], ended_s), span), perhaps=perhaps)
+    ended_s = outage.last_bad_at_s if outage.end_at_s is None else outage.end_at_s[0]
+    return Bounds(sure=clipped((outage.start_at_s[1], ended_s), span), perhaps=perhaps)
 
 
 def clipped(pair: Interval, span: Interval) -> Interval | None:

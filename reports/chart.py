@@ -172,9 +172,9 @@ def _rows(record: Record, span: Interval) -> Iterator[tuple[str, list[dict[str, 
             if outage.observer:
                 continue
             name = f"{outage.probe} bad" + (f" on {outage.target}" if outage.target else "")
-            ended = outage.ended_at_s or (outage.last_bad_at_s, end_s)
+            ended = outage.end_at_s or (outage.last_bad_at_s, end_s)
             outages.setdefault(name, []).extend(
-                _bars("bad", outage.started_at_s, ended)
+                _bars("bad", outage.start_at_s, ended)
             )
     for name, bars in list(outages.items())[: ROWS_MAX // 3]:
         yield name, _blurred(_on_axis(bars, span), span)

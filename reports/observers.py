@@ -71,7 +71,7 @@ def observer_tables(record: Record) -> list[ObserverTable]:
 
 
 def _began_in(outage: OutageFacts, window: WindowFacts) -> bool:
-    seen_s = outage.started_at_s[1]
+    seen_s = outage.start_at_s[1]
     return window.from_s <= seen_s and (window.until_s is None or seen_s < window.until_s)
 
 
@@ -106,14 +106,14 @@ def _longest(outages: Sequence[OutageFacts]) -> str:
     """The longest outage with its interval; one that did not end is longer than any."""
     if not outages:
         return ""
-    unended = next((outage for outage in outages if outage.ended_at_s is None), None)
+    unended = next((outage for outage in outages if outage.end_at_s is None), None)
     if unended is not None:
         return f"over {format_seconds(_at_least_s(unended))}"
     return with_interval(max(outage.duration_s for outage in outages if outage.duration_s))
 
 
 def _at_least_s(outage: OutageFacts) -> float:
-    return max(0.0, outage.last_bad_at_s - outage.started_at_s[1])
+    return max(0.0, outage.last_bad_at_s - outage.start_at_s[1])
 
 
 def share(window: WindowFacts) -> str:
@@ -197,7 +197,7 @@ def people_saw(record: Record) -> str:
     first_s = min((f.applied_at_s[0] for f in record.faults if f.applied_at_s), default=None)
     if not looked or first_s is None:
         return ""
-    own = [o for o in record.outages if o.observer and o.started_at_s[1] >= first_s]
+    own = [o for o in record.outages if o.observer and o.start_at_s[1] >= first_s]
     if not own:
         who = (
             f"Observer {looked[0].probe}"
@@ -206,8 +206,8 @@ def people_saw(record: Record) -> str:
         )
         no = "no" if len(looked) == 1 else "an"
         return f"{who} saw {no} outage once the faults had begun."
-    worst = max(own, key=lambda o: (o.ended_at_s is None, o.duration_s or (_at_least_s(o),) * 2))
-    if worst.ended_at_s is None or worst.duration_s is None:
+    worst = max(own, key=lambda o: (o.end_at_s is None, o.duration_s or (_at_least_s(o),) * 2))
+    if worst.end_at_s is None or worst.duration_s is None:
         lasted = f"at least {format_seconds(_at_least_s(worst))}, not seen to end"
     else:
         lasted = with_interval(worst.duration_s)

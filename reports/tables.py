@@ -148,10 +148,10 @@ def outages(record: Record) -> list[OutageLine]:
             name=outage.probe + (f" on {outage.target}" if outage.target else ""),
             seen_by=_seen_by(outage),
             lasted="" if outage.duration_s is None else with_interval(outage.duration_s),
-            began=at_instant(outage.started_at_s),
+            began=at_instant(outage.start_at_s),
             ended="not seen good again"
-            if outage.ended_at_s is None
-            else at_instant(outage.ended_at_s),
+            if outage.end_at_s is None
+            else at_instant(outage.end_at_s),
             bad_samples=str(outage.bad_samples),
         )
         for outage in record.outages[:ROWS_MAX]

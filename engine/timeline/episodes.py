@@ -87,7 +87,7 @@ def _merged(outages: Sequence[Outage]) -> list[tuple[float, float]]:
     """The spans in which something was seen bad, without overlaps."""
     merged: list[tuple[float, float]] = []
     for start, end in sorted(
-        (o.first_bad_ended_at_s, (o.facts.ended_at_s or (0.0, o.facts.last_bad_at_s))[1])
+        (o.first_bad_ended_at_s, (o.facts.end_at_s or (0.0, o.facts.last_bad_at_s))[1])
         for o in outages
     ):
         if merged and start <= merged[-1][1]:

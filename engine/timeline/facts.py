@@ -258,7 +258,7 @@ class SampleFacts(_Facts, frozen=True, kw_only=True):
 
 class OutageFacts(_Facts, frozen=True, kw_only=True):
     """A run of bad samples of one probe. It began in (last good, first bad] and ended in
-    (last bad, first good]; `ended_at_s` is None where no good sample followed."""
+    (last bad, first good]; `end_at_s` is None where no good sample followed."""
 
     probe: str
     target: str
@@ -266,8 +266,8 @@ class OutageFacts(_Facts, frozen=True, kw_only=True):
     """The observer that looks at it, where there is one."""
     steps: tuple[str, ...]
     """The steps whose bad samples show it."""
-    started_at_s: Interval
-    ended_at_s: Interval | None
+    start_at_s: Interval
+    end_at_s: Interval | None
     last_bad_at_s: float
     duration_s: Interval | None
     bad_samples: int

@@ -82,7 +82,7 @@ def _impact(scene: Scene, t0: Interval | None) -> tuple[Interval | None, ImpactF
     """t2: the earliest first bad sample. An occurrence that a detect step saw proves that something
     was wrong by the time it arrived. Neither can be before the command."""
     begun_s = t0[0] if t0 is not None else 0.0
-    starts = [outage.facts.started_at_s for outage in scene.outages]
+    starts = [outage.facts.start_at_s for outage in scene.outages]
     seen = [
         (begun_s, poll.hit.occurred_at_s or poll.hit.at_s[1])
         for poll in scene.polls
@@ -142,10 +142,10 @@ def _restored(scene: Scene, t2: Interval | None) -> Interval | None:
         # Where nobody verified what an observer looks at, its rise is the streak.
         if key in verified:
             continue
-        if outage.facts.ended_at_s is None:
+        if outage.facts.end_at_s is None:
             open_keys.add(key)
         else:
-            per_key[key] = [outage.facts.ended_at_s]
+            per_key[key] = [outage.facts.end_at_s]
     wanted = {key for key in affected if key in per_key or key in open_keys}
     if not wanted:
         wanted = set(per_key) | open_keys
@@ -163,7 +163,7 @@ def _mitigated(scene: Scene, t2: Interval | None, t8: Interval | None) -> Interv
         if t8 is None or outage.first_bad_ended_at_s <= t8[0] or outage.key not in last:
             last[outage.key] = outage
     verified = {poll.key for poll in scene.polls if poll.phase == "verify"}
-    ends = [o.facts.ended_at_s for o in last.values() if o.facts.ended_at_s or o.key in verified]
+    ends = [o.facts.end_at_s for o in last.values() if o.facts.end_at_s or o.key in verified]
     if ends:
         known = [end for end in ends if end is not None]
         whole = last_of(known) if len(known) == len(ends) else None

@@ -37,7 +37,7 @@ def test_the_engines_own_times_lie_within_the_reported_intervals(cli: Any, conta
     assert active["after_at_s"] - slack_s <= died_s <= active["before_at_s"] + slack_s
     assert repair["started_at_s"] - slack_s <= started_s <= repair["ended_at_s"] + slack_s
     record = json.loads(cli.run("report", "last", "--format", "json").stdout)
-    outages = [o for o in find(record, "outages") if o.get("ended_at_s")]
+    outages = [o for o in find(record, "outages") if o.get("end_at_s")]
     assert outages
     for outage in outages:
         low, high = outage["duration_s"]

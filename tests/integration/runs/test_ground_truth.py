@@ -111,7 +111,7 @@ def compare(name: str, truth: list[list[float]], outages: list[dict[str, Any]]) 
     for outage in outages:
         start, end, duration = (
             (pair[0] - SLACK_S, pair[1] + SLACK_S)
-            for pair in (outage["started_at_s"], outage["ended_at_s"], outage["duration_s"])
+            for pair in (outage["start_at_s"], outage["end_at_s"], outage["duration_s"])
         )
         begun = [one for one in truth if start[0] <= one[0] <= start[1]]
         over = [one for one in truth if end[0] <= one[1] <= end[1]]
@@ -123,8 +123,8 @@ def compare(name: str, truth: list[list[float]], outages: list[dict[str, Any]]) 
         # A look at least every interval, and one that begins in the outage is bad.
         if end_s - begin_s > 1.5 * every_s:
             assert any(
-                outage["started_at_s"][0] <= begin_s + SLACK_S
-                and outage["ended_at_s"][1] >= end_s - SLACK_S
+                outage["start_at_s"][0] <= begin_s + SLACK_S
+                and outage["end_at_s"][1] >= end_s - SLACK_S
                 for outage in outages
             ), (name, begin_s, end_s)
 

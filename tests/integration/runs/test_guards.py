@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-UNITS = 20
+UNITS = 50
 ANY_FILE = """
     version: 1
     name: guarded

@@ -45,8 +45,8 @@ def test_an_observer_measures_the_outage(cli: Any) -> None:
     (outage,) = [one for one in record["outages"] if one["observer"] == "up"]
     (fault,) = record["faults"]
     (repair,) = record["repairs"]
-    assert outage["started_at_s"][0] <= fault["active_at_s"][1]
-    assert outage["ended_at_s"][1] >= repair["started_at_s"][0]
+    assert outage["start_at_s"][0] <= fault["active_at_s"][1]
+    assert outage["end_at_s"][1] >= repair["started_at_s"][0]
     assert outage["duration_s"][1] >= 1.0
     metrics = record["episodes"][0]["measured"]["metrics"]
     assert metrics["time_to_restore_s"][1] >= 1.0

@@ -67,8 +67,8 @@ def test_an_armed_sample_is_the_last_good_one(journal: Story) -> None:
     measured = only(run)
     assert measured.marks.t2 == (1.0, 1.3)
     (outage,) = fold(run.lines).outages
-    assert outage.started_at_s == (0.7, 1.3)
-    assert outage.ended_at_s is None
+    assert outage.start_at_s == (0.7, 1.3)
+    assert outage.end_at_s is None
 
 
 def test_repair_heals_only_before_the_service_is_good(story: Story) -> None:

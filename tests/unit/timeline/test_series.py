@@ -22,7 +22,7 @@ def series(*states: str, rise: int = 1, fall: int = 1) -> list[Outage]:
 def spans(found: list[Outage]) -> list[tuple[float, float | None]]:
     """The upper bound of each beginning and the lower bound of each end."""
     return [
-        (o.facts.started_at_s[1], o.facts.ended_at_s[0] if o.facts.ended_at_s else None)
+        (o.facts.start_at_s[1], o.facts.end_at_s[0] if o.facts.end_at_s else None)
         for o in found
     ]
 
@@ -30,8 +30,8 @@ def spans(found: list[Outage]) -> list[tuple[float, float | None]]:
 def test_an_outage_lies_between_the_good_samples_around_it() -> None:
     """It began after the last good one began, and ended before the first good one was over."""
     (found,) = series("good", "bad", "bad", "good")
-    assert found.facts.started_at_s == (0.0, 1.1)
-    assert found.facts.ended_at_s == (2.0, 3.1)
+    assert found.facts.start_at_s == (0.0, 1.1)
+    assert found.facts.end_at_s == (2.0, 3.1)
     assert found.facts.duration_s is not None
     assert [round(end, 6) for end in found.facts.duration_s] == [0.9, 3.1]
 
@@ -40,7 +40,7 @@ def test_fall_wants_bad_samples_in_a_row() -> None:
     """Fewer are no outage; enough of them begin with the first."""
     assert series("good", "bad", "good", "bad", "good", fall=2) == []
     (found,) = series("good", "bad", "bad", "good", fall=2)
-    assert found.facts.started_at_s == (0.0, 1.1)
+    assert found.facts.start_at_s == (0.0, 1.1)
 
 
 def test_rise_wants_good_samples_in_a_row() -> None:
@@ -76,8 +76,8 @@ def test_the_true_outage_lies_within_the_bounds(
         at_s = (started_s, started_s + late_s)
         one.add(SampleFacts(probe="p", unit="", state=state, at_s=at_s), "s")  # type: ignore[arg-type]
     for outage in one.outages():
-        low_s, high_s = outage.facts.started_at_s
+        low_s, high_s = outage.facts.start_at_s
         assert low_s <= begin_s <= high_s or math.isclose(begin_s, high_s)
-        if outage.facts.ended_at_s is not None:
-            low_s, high_s = outage.facts.ended_at_s
+        if outage.facts.end_at_s is not None:
+            low_s, high_s = outage.facts.end_at_s
             assert low_s <= end_s <= high_s
