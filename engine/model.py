@@ -261,14 +261,39 @@ class Expectation(_Part, frozen=True, kw_only=True):
     during: Literal["run", "faults", "repair", "after"] = "run"
 
 
-class Observer(_Part, frozen=True, kw_only=True):
-    """A probe that looks at its rate for the whole run, beside the steps. `fall` bad samples in a row
-    are an outage, `rise` good ones end it; fewer are not counted, but the outage begins and ends with the
-    first of them. Without a single good or bad sample the run is invalid, or has failed."""
+class Observed(_Part, frozen=True, kw_only=True):
+    """A probe that looks at its rate for the whole run, beside the steps; or, with `id`, `quorum` and
+    `probes`, several that are merged: it is down while so many of them are. `fall` bad samples of a probe
+    in a row are an outage, `rise` good ones end it; fewer are not counted, but the outage begins and ends
+    with the first of them. Without a single good or bad sample the run is invalid, or has failed."""
 
-    probe: Id
+    probe: Id | None = None
+    id: Id | None = None
+    quorum: Count | None = None
+    probes: tuple[Id, ...] = ()
     rise: Count = 1
     fall: Count = 1
+    on_no_data: Literal["invalid", "fail"] = "invalid"
+
+
+class Observer(Struct, frozen=True, kw_only=True):
+    """An item of `observe` that is about one probe."""
+
+    probe: str
+    rise: int = 1
+    fall: int = 1
+    on_no_data: Literal["invalid", "fail"] = "invalid"
+
+
+class Quorum(Struct, frozen=True, kw_only=True):
+    """An item of `observe` that is down while at least `quorum` of its probes are. `rise` and `fall` are
+    those of each probe."""
+
+    id: str
+    quorum: int
+    probes: tuple[str, ...]
+    rise: int = 1
+    fall: int = 1
     on_no_data: Literal["invalid", "fail"] = "invalid"
 
 
@@ -347,7 +372,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     targets: dict[Id, Target] = {}
     probes: dict[Id, ProbeUse] = {}
     steady: tuple[Steady, ...] = ()
-    observe: tuple[Id | Observer, ...] = ()
+    observe: tuple[Id | Observed, ...] = ()
     warmup: Duration = "0s"
     """So long the observers look before the first step."""
     cooldown: Duration = "0s"
@@ -362,5 +387,32 @@ class Scenario(_Part, frozen=True, kw_only=True):
 
     @property
     def observers(self) -> tuple[Observer, ...]:
-        """What `observe` lists, a bare name with the defaults."""
-        return tuple(Observer(probe=o) if isinstance(o, str) else o for o in self.observe)
+        """The single probes that `observe` lists, a bare name with the defaults."""
+        items = (Observed(probe=item) if isinstance(item, str) else item for item in self.observe)
+        return tuple(
+            Observer(probe=o.probe, rise=o.rise, fall=o.fall, on_no_data=o.on_no_data)
+            for o in items
+            if o.probe is not None
+        )
+
+    @property
+    def quorums(self) -> tuple[Quorum, ...]:
+        """The merged observers that `observe` lists."""
+        return tuple(
+            Quorum(
+                id=o.id,
+                quorum=o.quorum,
+                probes=o.probes,
+                rise=o.rise,
+                fall=o.fall,
+                on_no_data=o.on_no_data,
+            )
+            for o in self.observe
+            if not isinstance(o, str) and o.id is not None and o.quorum is not None
+        )
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The probes that observers look with, each once."""
+        alone = [observer.probe for observer in self.observers]
+        return tuple(dict.fromkeys([*alone, *(p for q in self.quorums for p in q.probes)]))

@@ -77,6 +77,8 @@ def _began_in(outage: OutageFacts, window: WindowFacts) -> bool:
 
 def _about(observer: ObserverFacts) -> str:
     said = f"every {format_seconds(observer.every_s)}"
+    if observer.members:
+        said = f"{observer.quorum} of {_named(observer.members)}, each {said}"
     if observer.fall > 1:
         said += f", down after {observer.fall} bad in a row"
     if observer.rise > 1:
@@ -145,8 +147,15 @@ def _whole(text: str) -> str:
 def notes(record: Record) -> Iterator[str]:
     """What a reader of the numbers must know."""
     looked = [observer for observer in record.observers if observer.spans]
+    if single := [observer for observer in looked if not observer.members]:
+        yield hidden(single)
+    for observer in looked:
+        if observer.members:
+            yield (
+                f"{observer.probe} is down while {observer.quorum} of {_named(observer.members)} are; its "
+                "samples, shares and times are those of all of them together."
+            )
     if looked:
-        yield hidden(looked)
         yield (
             "Availability is the share of good among good and bad samples, with its 95 % interval "
             "(Wilson), which takes the samples as independent; times are those of good samples, and of "

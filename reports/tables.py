@@ -7,7 +7,13 @@ from msgspec import Struct
 from breakfix.engine.timeline.facts import FaultFacts, Interval, OutageFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.engine.timeline.words import at_instant, healed_in_words, with_interval
-from breakfix.reports.wording import episode_title, restored, unit_name
+from breakfix.reports.wording import (
+    episode_title,
+    restored,
+    safe_in_words,
+    trip_in_words,
+    unit_name,
+)
 
 ROWS_MAX: Final = 500
 """How many lines a table of a report has; the rest is in the JSON record."""
@@ -64,6 +70,30 @@ class OutageLine(Struct, frozen=True, kw_only=True):
     began: str
     ended: str
     bad_samples: str
+
+
+class GuardLine(Struct, frozen=True, kw_only=True):
+    """A guard, and whether it stopped the run."""
+
+    name: str
+    tolerates: str
+    trip: str
+    stopped: bool
+    safe: str
+
+
+def guard_lines(record: Record) -> list[GuardLine]:
+    """Every guard."""
+    return [
+        GuardLine(
+            name=guard.id,
+            tolerates=f"{guard.probe}, {guard.tolerance}" if guard.tolerance else guard.probe,
+            trip=trip_in_words(guard),
+            stopped=guard.trip is not None,
+            safe=safe_in_words(guard),
+        )
+        for guard in record.guards
+    ]
 
 
 def episode_lines(record: Record) -> list[EpisodeLine]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.timeline.facts import Interval, UnitFacts
+from breakfix.engine.timeline.facts import GuardFacts, Interval, UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row
 from breakfix.engine.timeline.words import (
     at_instant,
@@ -177,17 +177,32 @@ def guards(record: Record) -> list[str]:
     """Each guard, whether it stopped the run and why, and how long it took until nothing was broken."""
     said = []
     for guard in record.guards:
-        trip, safe = guard.trip, guard.time_to_safe_s
-        if trip is None:
+        if guard.trip is None:
             said.append(f"{guard.id} ({guard.probe}, {guard.tolerance}) did not trip")
             continue
-        if safe is not None:
-            after = f"time to safe {with_interval(safe)}"
-        else:
-            after = "not safe: a fault was never seen gone" if trip.open_faults else "no fault was open"
-        how = "tripped" if trip.kind == "tripped" else "was blind"
-        said.append(f"{guard.id} {how} at {at_instant(trip.at_s)}: {trip.why}; {after}")
+        after = safe_in_words(guard)
+        if guard.time_to_safe_s is not None:
+            after = f"time to safe {after}"
+        said.append(f"{guard.id} {trip_in_words(guard)}; {after}")
     return said
+
+
+def trip_in_words(guard: GuardFacts) -> str:
+    """How and when it stopped the run, and why."""
+    trip = guard.trip
+    if trip is None:
+        return "not tripped"
+    how = "tripped" if trip.kind == "tripped" else "was blind"
+    return f"{how} at {at_instant(trip.at_s)}: {trip.why}"
+
+
+def safe_in_words(guard: GuardFacts) -> str:
+    """How long it took from the trip until nothing was broken; empty of a guard that did not trip."""
+    if guard.trip is None:
+        return ""
+    if guard.time_to_safe_s is not None:
+        return with_interval(guard.time_to_safe_s)
+    return "not safe: a fault was never seen gone" if guard.trip.open_faults else "no fault was open"
 
 
 def trouble(record: Record) -> list[str]:

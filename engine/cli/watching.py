@@ -53,7 +53,12 @@ class Watching:
         match event:
             case PlanMade():
                 scenario = event.plan.scenario
-                self._observers = {one.probe: one for one in scenario.observers}
+                self._observers = {
+                    probe: Observer(probe=probe, rise=quorum.rise, fall=quorum.fall)
+                    for quorum in scenario.quorums
+                    for probe in quorum.probes
+                }
+                self._observers |= {one.probe: one for one in scenario.observers}
                 self._wanted = {one.probe: one.for_ for one in scenario.steady}
             case ObserverSampled():
                 return list(self._observed(event))

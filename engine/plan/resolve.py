@@ -32,7 +32,7 @@ def used_targets(scenario: Scenario) -> tuple[str, ...]:
         for step in scenario.steps
         if step.fan_out is not None and step.fan_out.next_when is not None
     ]
-    todo += [f"probe {observer.probe}" for observer in scenario.observers]
+    todo += [f"probe {name}" for name in scenario.observed]
     todo += [f"probe {steady.probe}" for steady in scenario.steady]
     todo += [f"probe {guard.probe}" for guard in scenario.guards]
     seen: set[str] = set()

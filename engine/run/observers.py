@@ -120,7 +120,7 @@ class Observers:
 
 def _task(context: RunContext, guardian: str) -> Task:
     scenario = context.plan.scenario
-    observed = [observer.probe for observer in scenario.observers]
+    observed = scenario.observed
     watched = []
     # A probe that is both observed and guarded is sampled once.
     for name in dict.fromkeys([*observed, *(guard.probe for guard in scenario.guards)]):

@@ -12,6 +12,7 @@ from breakfix.engine.timeline.collect import Collected
 from breakfix.engine.timeline.facts import FaultFacts, RepairFacts, UnitFacts
 from breakfix.engine.timeline.lineage import ALL, Lineage
 from breakfix.engine.timeline.measure import Scene
+from breakfix.engine.timeline.quorum import Merged, looks, merged
 from breakfix.engine.timeline.series import (
     Outage,
     Poll,
@@ -45,14 +46,25 @@ class Evidence:
         self.lineage = Lineage(plan.scenario.steps if plan is not None else None)
         self.expected = {row.fault for row in plan.scenario.expect} if plan is not None else set()
         self.polls = sorted(_polls(seen, units, steps, self.lineage), key=_decided_s)
-        self.outages = sorted(
-            _outages(seen, units, steps, self.lineage), key=lambda o: o.first_bad_ended_at_s
-        )
+        quorums = plan.scenario.quorums if plan is not None else ()
+        self.merged: dict[str, Merged] = {
+            quorum.id: merged(quorum, seen.observed) for quorum in quorums
+        }
+        outages = _outages(seen, units, steps, self.lineage)
+        outages += [outage for one in self.merged.values() for outage in one.outages]
+        self.outages = sorted(outages, key=lambda outage: outage.first_bad_ended_at_s)
         self.repairs = sorted(
             (repair for repair in seen.lives.repairs.values() if not repair.put_back), key=_began_s
         )
+        alone = {one.probe for one in plan.scenario.observers} if plan is not None else set()
         self._looks = sorted(
-            sample.at_s for known in seen.observed.values() for sample in known if sample.state == "good"
+            [
+                sample.at_s
+                for probe in alone
+                for sample in seen.observed.get(probe, ())
+                if sample.state == "good"
+            ]
+            + [look for quorum in quorums for look in looks(quorum, seen.observed)]
         )
         self._needed = {step.id: partial(needed, step.require) for step in steps.values()}
 

@@ -258,9 +258,13 @@ class SampleFacts(_Facts, frozen=True, kw_only=True):
 
 class OutageFacts(_Facts, frozen=True, kw_only=True):
     """A run of bad samples of one probe. It began in (last good, first bad] and ended in
-    (last bad, first good]; `end_at_s` is None where no good sample followed."""
+    (last bad, first good]; `end_at_s` is None where no good sample followed.
+
+    Of a quorum: it began between when enough members may have been down and when they surely were, and
+    ended likewise; `last_bad_at_s` is until when they surely were."""
 
     probe: str
+    """The probe, or the id of the quorum."""
     target: str
     observer: str = ""
     """The observer that looks at it, where there is one."""
@@ -294,7 +298,8 @@ class WindowFacts(_Facts, frozen=True, kw_only=True):
     p99_bounds_s: Open | None = None
     gap_s: float | None = None
     """The longest time in it between two samples that show something: an outage that was not longer can
-    have been missed. None where there was no such sample."""
+    have been missed. None where there was no such sample. Of a quorum, the longest of its members', or
+    the longest time that enough of them may have been down and are not known to have been."""
 
 
 class SpanFacts(_Facts, frozen=True, kw_only=True):
@@ -308,7 +313,10 @@ class SpanFacts(_Facts, frozen=True, kw_only=True):
 
 class ObserverFacts(_Facts, frozen=True, kw_only=True):
     """One observer: a probe that looked for the whole run. `fall` bad samples in a row are an outage, and
-    `rise` good ones end it; `first_bad` is what its first bad sample said."""
+    `rise` good ones end it; `first_bad` is what its first bad sample said.
+
+    Of a quorum, `probe` is its id, and its windows count the samples of all members. Its spans tell
+    whether it was down: ``blind`` where too few members could look to tell."""
 
     probe: str
     every_s: float
@@ -318,6 +326,9 @@ class ObserverFacts(_Facts, frozen=True, kw_only=True):
     windows: tuple[WindowFacts, ...] = ()
     spans: tuple[SpanFacts, ...] = ()
     first_bad: str = ""
+    quorum: int = 0
+    """So many members must be down; 0 where it is one probe."""
+    members: tuple[str, ...] = ()
 
 
 class CommandFacts(_Facts, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ def fold(lines: Iterable[Line]) -> Record:
         faults=faults,
         repairs=tuple(seen.lives.repairs.values()),
         outages=tuple(outage.facts for outage in evidence.outages),
-        observers=tuple(observer_facts(seen, faults)),
+        observers=tuple(observer_facts(seen, faults, evidence.merged)),
         observers_lost=seen.observers_lost,
         guards=tuple(guard_facts(seen, faults)),
         setup=tuple(command for command in commands if command.stage == "setup"),

@@ -39,7 +39,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     repairs: Sequence[RepairFacts]
     needed: Mapping[str, Callable[[int], int]]
     looks: Sequence[Interval] = ()
-    """The good samples of all observers, in the order of their start."""
+    """The good samples of all observers, in the order of their start; of a quorum, the stretches in which
+    enough of its members were seen good."""
 
 
 def measure(scene: Scene) -> Measured:

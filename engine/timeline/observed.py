@@ -1,10 +1,10 @@
 """What each observer saw, before, during and after the faults, and while repairs ran."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from breakfix.engine.model import Observer
+from breakfix.engine.model import Observer, Quorum
 from breakfix.engine.run_plan import RunPlan
 from breakfix.engine.statistics.estimates import QuantileBound
 from breakfix.engine.statistics.quantile import quantile_bound
@@ -12,6 +12,7 @@ from breakfix.engine.statistics.share import wilson
 from breakfix.engine.timeline.collect import Collected
 from breakfix.engine.timeline.facts import (
     FaultFacts,
+    Interval,
     ObserverFacts,
     Open,
     RepairFacts,
@@ -20,6 +21,7 @@ from breakfix.engine.timeline.facts import (
     WindowFacts,
     WindowName,
 )
+from breakfix.engine.timeline.quorum import Merged, states
 from breakfix.engine.values import seconds
 
 Part = tuple[WindowName, float, float]
@@ -27,13 +29,17 @@ Part = tuple[WindowName, float, float]
 _PERCENTILES: Final = (0.5, 0.9, 0.99)
 
 
-def observer_facts(seen: Collected, faults: Sequence[FaultFacts]) -> Iterator[ObserverFacts]:
-    """Every observer of the plan, also one that saw nothing."""
+def observer_facts(
+    seen: Collected, faults: Sequence[FaultFacts], merged: Mapping[str, Merged]
+) -> Iterator[ObserverFacts]:
+    """Every observer of the plan, also one that saw nothing; quorums, by their id in `merged`, behind."""
     plan = seen.plan
     parts = windows(faults, seen.lives.repairs.values(), seen.last_s)
     for observer in plan.scenario.observers if plan is not None else ():
         samples = sorted(seen.observed.get(observer.probe, ()), key=lambda one: one.at_s)
         yield _facts(observer, plan, samples, parts)
+    for quorum in plan.scenario.quorums if plan is not None else ():
+        yield _of_a_quorum(quorum, seen, merged[quorum.id], parts)
 
 
 def _facts(
@@ -51,10 +57,48 @@ def _facts(
         fall=observer.fall,
         on_no_data=observer.on_no_data,
         windows=tuple(
-_window(part, samples) for part in parts        ),
+            _window(part, samples, _gap_s(samples, part[1], part[2])) for part in parts
+        ),
         spans=tuple(_spans(samples)),
         first_bad=bad.detail if bad is not None else "",
     )
+
+
+def _of_a_quorum(
+    quorum: Quorum, seen: Collected, merged: Merged, parts: Iterable[Part]
+) -> ObserverFacts:
+    by_member = [
+        sorted(seen.observed.get(probe, ()), key=lambda one: one.at_s) for probe in quorum.probes
+    ]
+    samples = sorted((one for own in by_member for one in own), key=lambda one: one.at_s)
+    probes = seen.plan.scenario.probes if seen.plan is not None else {}
+    first_s = merged.outages[0].facts.start_at_s[0] if merged.outages else math.inf
+    bad = next((one for one in samples if one.state == "bad" and one.at_s[1] >= first_s), None)
+
+    def gap_s(from_s: float, until_s: float) -> float:
+        unseen = [_gap_s(own, from_s, until_s) for own in by_member]
+        doubtful = [_length_s(doubt, from_s, min(until_s, seen.last_s)) for doubt in merged.doubts]
+        return max(unseen + doubtful)
+
+    return ObserverFacts(
+        probe=quorum.id,
+        every_s=max(
+            (seconds(probes[probe].every) for probe in quorum.probes if probe in probes), default=0.0
+        ),
+        rise=quorum.rise,
+        fall=quorum.fall,
+        on_no_data=quorum.on_no_data,
+        windows=tuple(_window(part, samples, gap_s(part[1], part[2])) for part in parts),
+        spans=tuple(_spans(states(quorum, samples, merged))),
+        first_bad=f"{bad.probe}: {bad.detail}" if bad is not None else "",
+        quorum=quorum.quorum,
+        members=quorum.probes,
+    )
+
+
+def _length_s(stretch: Interval, from_s: float, until_s: float) -> float:
+    """Of the part of it that lies in a part of the run."""
+    return round(max(0.0, min(stretch[1], until_s) - max(stretch[0], from_s)), 9)
 
 
 def windows(
@@ -78,7 +122,7 @@ def windows(
     return tuple(found)
 
 
-def _window(part: Part, looked: Sequence[SampleFacts]) -> WindowFacts:
+def _window(part: Part, looked: Sequence[SampleFacts], gap_s: float) -> WindowFacts:
     name, from_s, until_s = part
     samples = [one for one in looked if from_s <= one.at_s[0] < until_s]
     good = [sample for sample in samples if sample.state == "good"]
@@ -100,7 +144,7 @@ def _window(part: Part, looked: Sequence[SampleFacts]) -> WindowFacts:
         p50_bounds_s=_bounds(times_s, 0.5),
         p90_bounds_s=_bounds(times_s, 0.9),
         p99_bounds_s=_bounds(times_s, 0.99),
-        gap_s=_gap_s(looked, from_s, until_s) if total else None,
+        gap_s=gap_s if total else None,
     )
 
 

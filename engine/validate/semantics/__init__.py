@@ -8,6 +8,7 @@ from breakfix.engine.validate.semantics import (
     expect,
     guards,
     names,
+    observers,
     order,
     steps,
     trials,
@@ -29,6 +30,7 @@ def findings(scenario: Scenario, actions: Mapping[str, type[Action]]) -> Iterato
     yield from uses.claims(scenario, actions, graph)
     yield from names.late_names(scenario, actions, graph)
     yield from expect.findings(scenario, graph)
+    yield from observers.findings(scenario)
     yield from guards.findings(scenario)
     yield from trials.findings(scenario)
     yield from unused.findings(scenario)

@@ -107,15 +107,26 @@ def _everies(scenario: Scenario, step: Step) -> Iterator[str]:
     """How often a step looks, and how often an observer does with the same probe."""
     use = scenario.probes.get(step.uses)
     yield step.every or (use.every if use is not None else "1s")
-    if use is not None and step.uses in _observed(scenario):
+    if use is not None and any(one.probe == step.uses for one in scenario.observers):
         yield use.every
 
 
 # --- about probes ---
 
 
-def _observed(scenario: Scenario) -> list[str]:
-    return [observer.probe for observer in scenario.observers]
+def _observed(scenario: Scenario) -> dict[str, list[str]]:
+    """The names of the observers, each with how often its probes look; the slowest is the first."""
+    named = {observer.probe: (observer.probe,) for observer in scenario.observers} | {
+        quorum.id: quorum.probes for quorum in scenario.quorums
+    }
+    return {
+        name: sorted(
+            (scenario.probes[probe].every for probe in probes if probe in scenario.probes),
+            key=seconds,
+            reverse=True,
+        )
+        for name, probes in named.items()
+    }
 
 
 def _of_a_probe(
@@ -133,8 +144,8 @@ def _of_a_probe(
         if not observed:
             message, hint = f"nothing measures {claims[0]}", "list a probe in `observe`"
             yield Finding(place=(*place, claims[0]), message=message, hint=hint)
-    elif row.probe not in scenario.probes:
-        yield missing((*place, "probe"), "probe", row.probe, scenario.probes)
+    elif row.probe not in (known := {**scenario.probes, **dict.fromkeys(observed)}):
+        yield missing((*place, "probe"), "probe", row.probe, known)
     elif row.probe not in observed:
         message = f"nothing measures {claims[0]}: {row.probe} is not observed"
         hint = f"add {row.probe} to `observe`"
@@ -143,13 +154,12 @@ def _of_a_probe(
         message = f"a latency expects one of {', '.join(_GOOD_NEEDED)}"
         yield Finding(place=(*place, "latency"), message=message)
     yield from _during(scenario, row, place)
-    for probe in dict.fromkeys(observed):
-        if row.probe in (None, probe) and probe in scenario.probes:
-            every = scenario.probes[probe].every
-            yield from _out_of_reach(scenario, row, probe, every, place)
+    for name, everies in observed.items():
+        if row.probe in (None, name) and everies:
+            yield from _out_of_reach(scenario, row, name, everies, place)
             if row.max_outage is not None:
                 at = (*place, "max_outage")
-                yield from _too_coarse(probe, every, row.max_outage, at)
+                yield from _too_coarse(name, everies[0], row.max_outage, at)
 
 
 def _during(scenario: Scenario, row: Expectation, place: Place) -> Iterator[Finding]:
@@ -168,17 +178,21 @@ def _percentiles(row: Expectation) -> Iterator[str]:
 
 
 def _out_of_reach(
-    scenario: Scenario, row: Expectation, probe: str, every: str, place: Place
+    scenario: Scenario, row: Expectation, name: str, everies: list[str], place: Place
 ) -> Iterator[Finding]:
     """Claims that take more samples than the deadline leaves time for."""
-    at_most = _times(seconds(scenario.limits.deadline), seconds(every))
+    deadline_s = seconds(scenario.limits.deadline)
+    counts = [_times(deadline_s, seconds(every)) for every in everies]
+    known = [count for count in counts if count is not None]
+    at_most = sum(known) if len(known) == len(counts) else None
     for at, claim, needed, what in _needs(row):
         if needed is None:
             message = f"{claim} can never be reached: no number of samples shows it"
             hint = "`max_outage` tells of single misses"
         elif at_most is not None and needed > at_most:
             message = f"{claim} needs {needed} {what}; this window has at most {at_most}"
-            hint = f"{probe} looks every {every}, and the deadline is {scenario.limits.deadline}"
+            often = ", ".join(dict.fromkeys(everies))
+            hint = f"{name} looks every {often}, and the deadline is {scenario.limits.deadline}"
         else:
             continue
         yield Finding(place=(*place, *at), message=message, hint=hint, warning=True)

@@ -43,8 +43,14 @@ def _edges(dependency: "str | Dependency", place: Place) -> Iterator[tuple[Place
 
 def watched(scenario: Scenario) -> Iterator[tuple[Place, str]]:
     """What observers, guards and the steady state look at: the place, and the name of the probe."""
-    for index, observer in enumerate(scenario.observers):
-        yield ("observe", index), observer.probe
+    for index, item in enumerate(scenario.observe):
+        if isinstance(item, str):
+            yield ("observe", index), item
+            continue
+        if item.probe is not None:
+            yield ("observe", index), item.probe
+        for inside, name in enumerate(item.probes):
+            yield ("observe", index, "probes", inside), name
     for index, steady in enumerate(scenario.steady):
         yield ("steady", index), steady.probe
     for index, guard in enumerate(scenario.guards):

@@ -15,7 +15,7 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     targets |= {probe.target for probe in scenario.probes.values()}
     targets |= {target.of for target in scenario.targets.values()}
     probes: set[str | None] = {step.uses for step in scenario.steps}
-    probes |= {observer.probe for observer in scenario.observers}
+    probes |= set(scenario.observed)
     probes |= {steady.probe for steady in scenario.steady}
     probes |= {guard.probe for guard in scenario.guards}
     for target in scenario.targets.values():
