@@ -4,6 +4,8 @@ about."""
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from msgspec import structs
+
 from breakfix.engine.claims import probe_rows, worst
 from breakfix.engine.timeline.facts import ExpectFacts, Interval
 from breakfix.engine.timeline.record import (
@@ -16,7 +18,7 @@ from breakfix.engine.timeline.record import (
     Row,
 )
 from breakfix.engine.timeline.words import claim_in_words, healed_in_words, with_interval
-from breakfix.engine.values import format_seconds, seconds
+from breakfix.engine.values import format_seconds, needed, seconds
 
 Timed = Literal["detected_within", "mitigated_within", "restored_within"]
 _TIMED: Final[tuple[Timed, ...]] = ("detected_within", "mitigated_within", "restored_within")
@@ -35,12 +37,19 @@ def rows(record: Record) -> Iterator[Row]:
         cases = list(_cases(record, expect))
         for claim in _TIMED:
             bound = getattr(expect, claim)
-            if bound is not None:
+            if bound is not None and expect.units is not None:
+                of_units = [_timed(about, claim, bound, i, m) for i, m in _units(record, expect)]
+                yield _of_share(record, expect, of_units) or _unmet(about, claim, bound)
+            elif bound is not None:
                 yield worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
                     about, claim, bound
                 )
         if expect.healed_by is not None:
             wanted = expect.healed_by
+            if expect.units is not None:
+                of_units = [_healed(about, wanted, i, m) for i, m in _units(record, expect)]
+                yield _of_share(record, expect, of_units) or _unmet(about, "healed_by", wanted)
+                continue
             yield worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
                 about, "healed_by", wanted
             )
@@ -62,6 +71,34 @@ def _cases(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]
             yield index, episode.measured
         elif expect.fault in episode.steps:
             yield index, _seen_from(expect.fault, episode)
+
+
+def _units(record: Record, expect: ExpectFacts) -> Iterator[tuple[int, Measured]]:
+    """Every unit of the fault that was applied."""
+    for index, episode in enumerate(record.episodes):
+        for step in episode.by_step:
+            if step.step == expect.fault:
+                yield from ((index, unit.measured) for unit in step.units)
+
+
+def _of_share(record: Record, expect: ExpectFacts, units: list[Row]) -> Row | None:
+    """The row of a share of units, shown by the worst of them. A unit whose fault was not applied
+    shows nothing."""
+    row = worst(units)
+    if row is None or expect.units is None:
+        return None
+    total = next((step.units for step in record.steps if step.id == expect.fault), 0)
+    total = max(total, len(units))
+    need = needed(expect.units, total)
+    good = sum(one.verdict == "passed" for one in units)
+    bad = sum(one.verdict == "failed" for one in units)
+    verdict: Judged = "inconclusive"
+    if good >= need:
+        verdict = "passed"
+    elif total - bad < need:
+        verdict = "failed"
+    said = f"{good} of {total} units, {need} had to; the worst: {row.observed}"
+    return structs.replace(row, verdict=verdict, observed=said, units=(good, need))
 
 
 def _seen_from(step: str, episode: EpisodeFacts) -> Measured:

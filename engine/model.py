@@ -259,6 +259,8 @@ class Expectation(_Part, frozen=True, kw_only=True):
     error_share: Share | None = None
     latency: Latency | None = None
     during: Literal["run", "faults", "repair", "after"] = "run"
+    units: Share | None = None
+    """Of a fault: for so large a share of its units, each on its own; else for all of them together."""
 
 
 class Observed(_Part, frozen=True, kw_only=True):

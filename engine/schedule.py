@@ -5,7 +5,6 @@ milestone that a unit reached (or can no longer reach); the answer says which un
 which became impossible, and which milestones of steps (joins) followed.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,7 +14,7 @@ from msgspec import Struct
 from breakfix.engine.events import StepState
 from breakfix.engine.model import Milestone, Step
 from breakfix.engine.run_plan import Link, RunPlan
-from breakfix.engine.values import fraction
+from breakfix.engine.values import needed
 
 MILESTONES: Final[tuple[Milestone, ...]] = (
     "succeeded",
@@ -88,22 +87,6 @@ def joined_state(require: str | int, states: Sequence[StepState]) -> StepState:
     if good >= needed(require, len(states)):
         return "succeeded"
     return next(state for state in states if state != "succeeded")
-
-
-def needed(require: str | int, total: int) -> int:
-    """How many of `total` units must reach a milestone for the step to reach it.
-
-    >>> needed("all", 4), needed("any", 4), needed(3, 4), needed("50%", 5)
-    (4, 1, 3, 2)
-    """
-    if require == "all":
-        return total
-    if require == "any":
-        return min(1, total)
-    if isinstance(require, int):
-        return min(require, total)
-    # A share that is whole on paper, such as 29% of 100, is a hair less as a float.
-    return min(total, max(1, math.floor(fraction(require) * total + 1e-9)))
 
 
 class _Join:

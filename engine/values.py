@@ -5,6 +5,7 @@ here turn it into a number where one is needed. msgspec checks the pattern, and 
 field carries it with ``x-breakfix`` naming the sort of value.
 """
 
+import math
 import re
 from typing import Annotated, Final
 
@@ -112,6 +113,22 @@ def fraction(text: str) -> float:
     0.15
     """
     return _scaled("share", text, {"%": 1}) / 100
+
+
+def needed(require: str | int, total: int) -> int:
+    """How many of `total` must be so: all, any, a number, or a share (rounded down, at least one).
+
+    >>> needed("all", 4), needed("any", 4), needed(3, 4), needed("50%", 5)
+    (4, 1, 3, 2)
+    """
+    if require == "all":
+        return total
+    if require == "any":
+        return min(1, total)
+    if isinstance(require, int):
+        return min(require, total)
+    # A share that is whole on paper, such as 29% of 100, is a hair less as a float.
+    return min(total, max(1, math.floor(fraction(require) * total + 1e-9)))
 
 
 def format_seconds(value_s: float) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from breakfix.engine.errors import PlanError
 from breakfix.engine.model import Hold, Milestone, Scenario, Step
 from breakfix.engine.plan.needs import Need, needs_of
-from breakfix.engine.schedule import needed
+from breakfix.engine.values import needed
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -9,7 +9,7 @@ from msgspec import Struct
 from breakfix.engine.events import GuardTripped, SampleState
 from breakfix.engine.model import Guard
 from breakfix.engine.sampling.guard import GuardFold, Trip
-from breakfix.engine.schedule import needed
+from breakfix.engine.values import needed
 
 LATE_S: Final = 1.0
 """A sample that outlasts its time-out by this, and by an interval, is waited for no longer."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from breakfix.engine.timeline.evidence import Evidence
+from breakfix.engine.timeline.evidence import During, Evidence
 from breakfix.engine.timeline.facts import FaultFacts
 from breakfix.engine.timeline.measure import measure
-from breakfix.engine.timeline.record import EpisodeFacts, StepMeasured
+from breakfix.engine.timeline.record import EpisodeFacts, StepMeasured, UnitMeasured
 from breakfix.engine.timeline.series import Outage
 
 
@@ -37,11 +37,21 @@ def episodes(evidence: Evidence, faults: Sequence[FaultFacts]) -> Iterator[Episo
                 StepMeasured(
                     step=step,
                     measured=whole if len(by_step) == 1 else measure(evidence.scene(own, during)),
+                    units=tuple(_units(evidence, own, during)) if step in evidence.shared else (),
                 )
                 for step, own in by_step.items()
                 if step in evidence.expected
             ),
         )
+
+
+def _units(
+    evidence: Evidence, faults: Sequence[FaultFacts], during: During
+) -> Iterator[UnitMeasured]:
+    """Each fault of a step on its own."""
+    for fault in faults:
+        scene = evidence.scene([fault], during, fault.target)
+        yield UnitMeasured(unit=fault.unit, measured=measure(scene))
 
 
 def windows(faults: Sequence[FaultFacts], outages: Sequence[Outage], end_s: float) -> list[Window]:

@@ -22,7 +22,7 @@ from breakfix.engine.timeline.series import (
     poll_of,
     wanted_of,
 )
-from breakfix.engine.timeline.steps import needed
+from breakfix.engine.values import needed
 
 T = TypeVar("T")
 
@@ -44,6 +44,8 @@ class Evidence:
         plan = seen.plan
         self.end_s = seen.last_s
         self.lineage = Lineage(plan.scenario.steps if plan is not None else None)
+        rows = plan.scenario.expect if plan is not None else ()
+        self.shared = {row.fault for row in rows if row.units is not None}
         self.expected = {row.fault for row in plan.scenario.expect} if plan is not None else set()
         self.polls = sorted(_polls(seen, units, steps, self.lineage), key=_decided_s)
         quorums = plan.scenario.quorums if plan is not None else ()
@@ -81,19 +83,34 @@ class Evidence:
             repairs=cut(self.repairs, _began_s),
         )
 
-    def scene(self, faults: Sequence[FaultFacts], during: During) -> Scene:
-        """Some faults with what is downstream of them."""
+    def scene(
+        self, faults: Sequence[FaultFacts], during: During, only_target: str = ""
+    ) -> Scene:
+        """Some faults with what is downstream of them. With `only_target`, of what looked at a target of
+        its own, that at this one."""
         mask = 0
         for fault in faults:
             mask |= self.lineage.bit(fault.step)
         return Scene(
             faults=faults,
-            outages=[outage for outage in during.outages if outage.mask & mask],
-            polls=[poll for poll in during.polls if poll.mask & mask],
+            outages=[
+                outage
+                for outage in during.outages
+                if outage.mask & mask and _is_about(outage.key, only_target)
+            ],
+            polls=[
+                poll
+                for poll in during.polls
+                if poll.mask & mask and _is_about(poll.key, only_target)
+            ],
             repairs=[r for r in during.repairs if self.lineage.upstream(r.step) & mask],
             needed=self._needed,
             looks=self._looks,
         )
+
+
+def _is_about(key: SeriesKey, target: str) -> bool:
+    return not target or key[2] in ("", target)
 
 
 def _decided_s(poll: Poll) -> float:

@@ -94,6 +94,8 @@ class ExpectFacts(_Facts, frozen=True, kw_only=True):
     latency: dict[str, str] = {}
     """The longest time of a percentile: ``p50``, ``p90``, ``p99``."""
     during: During = "run"
+    units: str | None = None
+    """So large a share of the fault's units, each on its own."""
 
 
 class PlanFacts(_Facts, frozen=True, kw_only=True):

@@ -97,6 +97,7 @@ def _plan_facts(seen: Collected) -> PlanFacts | None:
                 error_share=item.error_share,
                 latency=_percentiles(item.latency),
                 during=item.during,
+                units=item.units,
             )
             for item in plan.scenario.expect
         ),

@@ -114,11 +114,20 @@ class Measured(_Part, frozen=True, kw_only=True):
     impact_from: ImpactFrom = "nothing"
 
 
+class UnitMeasured(_Part, frozen=True, kw_only=True):
+    """The same, seen from the fault of one unit alone, and from what looked at its target."""
+
+    unit: str
+    measured: Measured
+
+
 class StepMeasured(_Part, frozen=True, kw_only=True):
     """The same, seen from the faults of one inject step alone."""
 
     step: str
     measured: Measured
+    units: tuple[UnitMeasured, ...] = ()
+    """Where an expectation is about a share of them."""
 
 
 class EpisodeFacts(_Part, frozen=True, kw_only=True):
@@ -160,6 +169,8 @@ class Row(_Part, frozen=True, kw_only=True):
     """In which part of the run; None of rows about episodes."""
     samples: int = 0
     """How many samples it was judged by."""
+    units: tuple[int, int] | None = None
+    """Of a row about a share of units: how many of them passed, and how many had to."""
 
 
 class Verdict(_Part, frozen=True, kw_only=True):

@@ -126,49 +126,60 @@ class Series:
 
     def outages(self) -> list[Outage]:
         """Each row of `fall` bad samples until one of `rise` good ones, in the order of their start. Blind
-        samples prove nothing, and break a row that is not long enough yet."""
+        samples prove nothing, and break a row that is not long enough yet.
+
+        Samples that overlap cannot be put in order: a good one ends an outage only if it surely came
+        after every bad one of it, that is, began when they were over.
+        """
         bad_state = "good" if self.inverted else "bad"
         found: list[Outage] = []
-        last_good_s, down = 0.0, False
+        row: list[SampleFacts] = []
         bad: list[SampleFacts] = []
-        good: list[SampleFacts] = []
+        goods: list[SampleFacts] = []
+        after: list[SampleFacts] = []
+        over_s = 0.0
         steps: dict[str, None] = {}
         for sample, step in sorted(self._samples, key=lambda item: item[0].at_s):
-            is_bad = sample.state == bad_state
-            if is_bad:
-                if down and len(good) >= self.rise:
-                    found.append(self._outage(bad, good, last_good_s, tuple(steps)))
-                    down, bad, steps = False, [], {}
-                if good and not down:
-                    last_good_s = good[-1].at_s[0]
-                good = []
-                bad.append(sample)
+            if sample.state == bad_state:
+                if bad and len(after) >= self.rise and _first_end(after) <= sample.at_s[0]:
+                    found.append(self._outage(bad, after, goods, tuple(steps)))
+                    row, bad, steps = [], [], {}
+                after = []
+                row.append(sample)
                 steps[step] = None
-                down = down or len(bad) >= self.fall
-            elif not down:
-                bad, steps = [], {}
-            elif sample.state not in ("good", "bad") and len(good) < self.rise:
-                good = []
-            if not is_bad and sample.state in ("good", "bad"):
-                good.append(sample)
-        if down:
-            ended = good if len(good) >= self.rise else []
-            found.append(self._outage(bad, ended, last_good_s, tuple(steps)))
+                if bad or len(row) >= self.fall:
+                    bad += row
+                    over_s = max(over_s, *(one.at_s[1] for one in row))
+                    row = []
+                continue
+            if not bad:
+                row, steps = [], {}
+            if sample.state not in ("good", "bad"):
+                after = after if len(after) >= self.rise else []
+                continue
+            goods.append(sample)
+            if bad and sample.at_s[0] >= over_s:
+                after.append(sample)
+        if bad:
+            ended = after if len(after) >= self.rise else []
+            found.append(self._outage(bad, ended, goods, tuple(steps)))
         return found
 
     def _outage(
         self,
         bad: list[SampleFacts],
-        good: list[SampleFacts],
-        last_good_s: float,
+        after: list[SampleFacts],
+        goods: list[SampleFacts],
         steps: tuple[str, ...],
     ) -> Outage:
+        first = min(bad, key=lambda one: one.at_s[1])
         last_bad_s = bad[-1].at_s[0]
-        first_bad_ended_s = min(sample.at_s[1] for sample in bad)
-        started = (min(last_good_s, first_bad_ended_s), first_bad_ended_s)
-        ended = None
-        if good:
-            ended = (last_bad_s, max(last_bad_s, min(sample.at_s[1] for sample in good)))
+        first_bad_ended_s = first.at_s[1]
+        last_good_s = next(
+            (one.at_s[0] for one in reversed(goods) if one.at_s[1] <= first.at_s[0]), 0.0
+        )
+        started = (last_good_s, first_bad_ended_s)
+        ended = (last_bad_s, max(last_bad_s, _first_end(after))) if after else None
         duration = None
         if ended is not None:
             duration = (max(0.0, ended[0] - started[1]), max(0.0, ended[1] - started[0]))
@@ -189,3 +200,7 @@ class Series:
             key=self.key,
             observed=self.observed,
         )
+
+
+def _first_end(samples: Iterable[SampleFacts]) -> float:
+    return min(sample.at_s[1] for sample in samples)

@@ -9,28 +9,13 @@ from breakfix.engine.timeline.collect import Collected, UnitSeen, replace
 from breakfix.engine.timeline.facts import FaultFacts, Interval, StepFacts, UnitFacts
 from breakfix.engine.timeline.intervals import exact, since
 from breakfix.engine.timeline.series import Poll
-from breakfix.engine.values import fraction
+from breakfix.engine.values import needed
 
 _WORST_FIRST: tuple[StepState, ...] = (
     "errored", "failed", "cancelling", "running", "cancelled", "blocked", "pending",
 )  # fmt: skip
 
 _WRONG: frozenset[StepState] = frozenset({"failed", "errored", "cancelled"})
-
-
-def needed(require: str | int, total: int) -> int:
-    """How many of `total` units must succeed; of a share, rounded down, at least one.
-
-    >>> needed("all", 4), needed("any", 4), needed(3, 4), needed("50%", 5)
-    (4, 1, 3, 2)
-    """
-    if require == "all":
-        return total
-    if require == "any":
-        return min(1, total)
-    if isinstance(require, int):
-        return min(require, total)
-    return min(total, max(1, int(fraction(require) * total)))
 
 
 def unit_facts(seen: Collected, steps: Mapping[str, Step]) -> Iterator[UnitFacts]:

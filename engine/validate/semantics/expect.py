@@ -34,6 +34,9 @@ def findings(scenario: Scenario, graph: "Graph") -> Iterator[Finding]:
             message = f"{of_probes[0]} is about a probe, and {of_episodes[0]} about an episode"
             yield Finding(place=(*place, of_probes[0]), message=message, hint="write two rows")
         elif of_probes:
+            if row.units is not None:
+                message = "a row about a probe has no `units`"
+                yield Finding(place=(*place, "units"), message=message)
             yield from _of_a_probe(scenario, row, of_probes, place)
         else:
             yield from _of_an_episode(scenario, row, index, graph)
@@ -51,6 +54,9 @@ def _of_an_episode(
     if row.probe is not None:
         message = "this row is about an episode, not about a probe"
         yield Finding(place=(*place, "probe"), message=message, hint=f"`probe` stands {claims}")
+    if row.units is not None and row.fault is None:
+        message = "a share of units is of those of a fault"
+        yield Finding(place=(*place, "units"), message=message, hint="say which `fault`")
     if row.during != "run":
         message = "the times of an episode have no `during`"
         yield Finding(place=(*place, "during"), message=message, hint=f"it stands {claims}")
