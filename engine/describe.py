@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +56,11 @@ def describe(op: Op) -> str:
     if isinstance(op, FileOp):
         return _file(op)
     return _http(op)
+
+
+def describe_all(ops: Iterable[Op]) -> str:
+    """Commands one after the other; empty where there are none."""
+    return "; ".join(describe(op) for op in ops)
 
 
 def describe_check(check: Check) -> str:

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from breakfix.engine.action import DockerOp, Op, Outcome
 from breakfix.engine.checks import judge, wait_for
-from breakfix.engine.describe import describe
+from breakfix.engine.describe import describe, describe_all
 from breakfix.engine.errors import BreakfixError, JournalError
 from breakfix.engine.events import (
     EndedBy,
@@ -101,11 +101,10 @@ def look(fault: OpenFault, vehicles: Vehicle) -> Seen:
 
 
 def _is_reborn(op: Op, outcome: Outcome) -> bool:
-    target = op.target
-    if target is None or target.kind != "docker" or not outcome.ok:
+    if op.target is None or not _is_in_docker(op) or not outcome.ok:
         return False
-    now = docker_api.incarnation(outcome.data)
-    return bool(now and target.incarnation) and now != target.incarnation
+    now, meant = docker_api.incarnation(outcome.data), op.target.incarnation
+    return bool(now and meant) and now != meant
 
 
 def _cause(seen: Seen, *, repaired: bool) -> EndedBy:
@@ -194,7 +193,7 @@ def _undo_until_gone(
         if attempt >= UNDO_ATTEMPTS and not patient:
             break
         time.sleep(min(UNDO_PAUSE_S * attempt, UNDO_PAUSE_S_MAX))
-    manual = "; ".join(describe(op) for op in fault.intent.plan.undo)
+    manual = describe_all(fault.intent.plan.undo)
     why = undone.error or detail
     return _noted(journal, FaultResidue(fault=fault.intent.fault, why=why, manual=manual, by=by))
 

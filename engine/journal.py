@@ -5,6 +5,7 @@ lock over when a writer dies, whatever killed it. A line is written with one wri
 leaves at most a torn last line, which the next writer moves to ``journal.torn``.
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -119,6 +120,11 @@ class Journal:
         if full is not None:
             raise full
         return line
+
+    def note(self, event: Event, sync: bool = False) -> None:
+        """Write it down where that is possible: what undoes and ends goes on even where it is not."""
+        with contextlib.suppress(JournalError):
+            self.append(event, sync)
 
     def close(self) -> None:
         """Give the lock back."""

@@ -1,7 +1,6 @@
 """Ends everything that a dead run left open, from its journal alone; any number of times."""
 
-import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,15 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine import survey
-from breakfix.engine.action import ExecOp, Op
-from breakfix.engine.describe import describe
+from breakfix.engine.action import ExecOp, Plan
+from breakfix.engine.describe import describe_all
 from breakfix.engine.ending import (
     Attempted,
     End,
     end_all,
     end_marks,
 )
-from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
@@ -87,11 +85,11 @@ def outlook(path: Path) -> tuple[str, ...]:
     faults = [
         f"{_name(fault)}: ends with its target"
         if _ends_with_its_target(fault, todo)
-        else f"{_name(fault)}: if it is not over already, {manual(fault)}"
+        else f"{_name(fault)}: if it is not over already, {_commands(fault.intent.plan)}"
         for fault in reversed(todo.faults)
     ]
     repairs = [
-        f"{repair.unit}: cut off half-way, taken back by {_commands(repair.plan.undo)}"
+        f"{repair.unit}: cut off half-way, taken back by {_commands(repair.plan)}"
         for repair in reversed(todo.repairs)
     ]
     marks = [f"processes of {name}: ended" for name in sorted(todo.started)]
@@ -122,19 +120,21 @@ def _note_trip(lines: list[Line], journal: Journal) -> None:
         return
     known = [line.event.guard for line in lines if isinstance(line.event, GuardTripped)]
     if tripped.guard not in known:
-        with contextlib.suppress(JournalError):
-            journal.append(tripped)
+        journal.note(tripped)
 
 
 def _recover(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> Recovered:
     said: list[str] = []
     clean = True
+    attempted = Attempted(vehicles)
     if count := vehicles.end_commands(todo.run_id):
         said.append(f"commands in flight: {count} ended")
     # What came last is taken back first: a repair, then the fault that it was meant for.
     for repair in reversed(todo.repairs):
-        outcomes = [Attempted(vehicles).run(op) for op in repair.plan.undo]
-        errors = [outcome.error or f"answer {outcome.code}" for outcome in outcomes if not outcome.ok]
+        outcomes = [attempted.run(op) for op in repair.plan.undo]
+        errors = [
+            outcome.error or f"answer {outcome.code}" for outcome in outcomes if not outcome.ok
+        ]
         words = f"not taken back, maybe it had not begun: {errors[0]}" if errors else "taken back"
         said.append(f"{repair.unit}: cut off half-way, {words}")
         # Of what is surveyed, or ended, it is seen whether something is left.
@@ -167,17 +167,16 @@ def _ends_with_its_target(fault: OpenFault, todo: Owed) -> bool:
 
 def _note_ended_with_its_target(fault: OpenFault, journal: Journal, role: Role) -> None:
     now_s = journal.now_s()
-    with contextlib.suppress(JournalError):
-        journal.append(
-            FaultEnded(
-                fault=fault.intent.fault,
-                ended_by="engine",
-                after_at_s=now_s,
-                before_at_s=now_s,
-                detail="its target was ended",
-                by=role,
-            )
+    journal.note(
+        FaultEnded(
+            fault=fault.intent.fault,
+            ended_by="engine",
+            after_at_s=now_s,
+            before_at_s=now_s,
+            detail="its target was ended",
+            by=role,
         )
+    )
 
 
 def _name(fault: OpenFault) -> str:
@@ -186,13 +185,9 @@ def _name(fault: OpenFault) -> str:
     )
 
 
-def manual(fault: OpenFault) -> str:
-    """The commands by which people would undo it."""
-    return _commands(fault.intent.plan.undo)
-
-
-def _commands(ops: Iterable[Op]) -> str:
-    return "; ".join(describe(op) for op in ops) or "nothing to do"
+def _commands(plan: Plan) -> str:
+    """What takes it back, as people would type it."""
+    return describe_all(plan.undo) or "nothing to do"
 
 
 _OVER: Final[Mapping[EndedBy, str]] = {
@@ -215,23 +210,21 @@ def survey_again(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -
     """What each container is like now, where that was written down before the first effect."""
     if todo.surveyed:
         found = survey.take(todo.surveyed, Attempted(vehicles))
-        with contextlib.suppress(JournalError):
-            journal.append(Surveyed(when="after", targets=found, by=role))
+        journal.note(Surveyed(when="after", targets=found, by=role))
 
 
 def _tear_down(owing: CommandIntended, journal: Journal, vehicles: Vehicles, role: Role) -> str:
     outcome = Attempted(vehicles).run(command_op(owing.command))
-    with contextlib.suppress(JournalError):
-        journal.append(
-            CommandEnded(
-                stage="teardown",
-                index=owing.index,
-                ok=outcome.ok,
-                code=outcome.code,
-                error=outcome.error,
-                by=role,
-            )
+    journal.note(
+        CommandEnded(
+            stage="teardown",
+            index=owing.index,
+            ok=outcome.ok,
+            code=outcome.code,
+            error=outcome.error,
+            by=role,
         )
+    )
     words = "done" if outcome.ok else f"failed: {outcome.error or f'exit code {outcome.code}'}"
     return f"teardown {' '.join(owing.command.run)}: {words}"
 
@@ -251,15 +244,14 @@ def _close(journal: Journal, role: Role) -> bool:
     """The last event, with the verdict that the whole journal gives. True: nothing was left."""
     judged = judge(fold(read(journal.path)))
     clean = judged.exit_code != RESIDUE_EXIT
-    with contextlib.suppress(JournalError):
-        journal.append(
-            RunEnded(
-                by=role,
-                exit_code=judged.exit_code,
-                verdict=judged.verdict,
-                reason=judged.reason,
-                residue=not clean,
-            ),
-            sync=True,
-        )
+    journal.note(
+        RunEnded(
+            by=role,
+            exit_code=judged.exit_code,
+            verdict=judged.verdict,
+            reason=judged.reason,
+            residue=not clean,
+        ),
+        sync=True,
+    )
     return clean

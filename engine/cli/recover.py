@@ -50,10 +50,11 @@ def command(every: bool, run: str | None, journal: Path | None, dry_run: bool) -
 def _one(path: Path, *, dry_run: bool, quiet: bool) -> int | None:
     """The exit code for one journal; None where there was nothing to do."""
     from breakfix.engine.errors import BreakfixError
+    from breakfix.engine.home import JOURNAL
     from breakfix.engine.journal import is_held
     from breakfix.engine.recover import RESIDUE_EXIT, Recovered, outlook, recover
 
-    name = path.parent.name if path.name == "journal.ndjson" else path.name
+    name = path.parent.name if path.name == JOURNAL else path.name
     try:
         if dry_run and not is_held(path):
             done = Recovered(clean=True, said=outlook(path))

@@ -1,6 +1,5 @@
 """What the parts of one run share: the journal, the plan, the world, and what is known by now."""
 
-import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -9,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from breakfix.engine.action import Action, Facts, NoFacts, Plan, ProcessFacts
-from breakfix.engine.errors import JournalError
-from breakfix.engine.events import Event, RunInvalid, StepState, TargetRebound, UnitChanged
+from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
 from breakfix.engine.expressions import render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import Step
@@ -110,11 +108,6 @@ class RunContext:
                 result=_masked(result or {}, self.secrets.mask),
             )
         )
-
-    def note(self, event: Event) -> None:
-        """Write something down where that is possible."""
-        with contextlib.suppress(JournalError):
-            self.journal.append(event)
 
     def invalidate(self, reason: str) -> None:
         """Nothing of this run will count: say why, and stop it."""

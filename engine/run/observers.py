@@ -92,7 +92,7 @@ class Observers:
             self._process.wait()
             lost = "the sampling process did not end"
         self._reader.join()
-        self._context.note(ObserversEnded(lost=lost))
+        self._context.journal.note(ObserversEnded(lost=lost))
 
     def _tell(self, line: bytes) -> None:
         assert self._process.stdin is not None
@@ -107,7 +107,7 @@ class Observers:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             event = msgspec.json.decode(line, type=ObserverSampled | GuardTripped)
-            self._context.note(event)
+            self._context.journal.note(event)
             if isinstance(event, GuardTripped):
                 self._loop.call_soon_threadsafe(self._tripped, event)
         self._process.stdout.close()

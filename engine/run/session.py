@@ -1,6 +1,5 @@
 """One run from its first event to its last: set-up, targets, plan, graph, undo, teardown, verdict."""
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.control import Answer, Request
-from breakfix.engine.errors import BreakfixError, DriftError, JournalError, leaves
+from breakfix.engine.errors import BreakfixError, DriftError, leaves
 from breakfix.engine.events import (
     EndpointSeen,
     GuardTripped,
@@ -175,8 +174,7 @@ class _Session:
         expected = isinstance(error, BreakfixError)
         kind = type(error).__name__ if expected else "unexpected"
         text = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
-        with contextlib.suppress(JournalError):
-            self._journal.append(RunErrored(message=text, kind=kind))
+        self._journal.note(RunErrored(message=text, kind=kind))
 
     def _handle(self, request: Request) -> Answer:
         """A request of another process: journaled, then done."""
@@ -274,17 +272,16 @@ class _Session:
     def _end(self, guardian: GuardianProcess) -> RunDone:
         record = fold(read(self._journal.path))
         judged = judge(record)
-        with contextlib.suppress(JournalError):
-            self._journal.append(
-                RunEnded(
-                    by="engine",
-                    exit_code=judged.exit_code,
-                    verdict=judged.verdict,
-                    reason=judged.reason,
-                    residue=judged.exit_code == 6,
-                ),
-                sync=True,
-            )
+        self._journal.note(
+            RunEnded(
+                by="engine",
+                exit_code=judged.exit_code,
+                verdict=judged.verdict,
+                reason=judged.reason,
+                residue=judged.exit_code == 6,
+            ),
+            sync=True,
+        )
         self._journal.close()
         guardian.dismiss()
         record = fold(read(self._journal.path))

@@ -11,7 +11,6 @@ from typing import Final
 
 import anyio
 
-from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CancelRequested, StopSource
 from breakfix.engine.journal import Journal
 
@@ -39,8 +38,7 @@ class Stopper:
         """Ask for the end of the run; from the second time on only noted."""
         first, self.requested = not self.requested, True
         # A full disk must not keep the run from stopping.
-        with contextlib.suppress(JournalError):
-            self._journal.append(CancelRequested(why=why, source=source))
+        self._journal.note(CancelRequested(why=why, source=source))
         if first and self._scope is not None:
             self._scope.cancel()
 

@@ -1,12 +1,10 @@
 """After the graph, however it ended: undo every fault, put back, end processes, tear down."""
 
-import contextlib
 import threading
 from typing import Literal
 
 from breakfix.engine import survey
 from breakfix.engine.ending import end_all, end_marks
-from breakfix.engine.errors import JournalError
 from breakfix.engine.events import CommandEnded, RepairEnded, Surveyed
 from breakfix.engine.journal import read
 from breakfix.engine.model import Scenario
@@ -43,8 +41,7 @@ def survey_targets(context: RunContext, when: Literal["before", "after"]) -> Non
     targets = {key: binding.identity for key, binding in context.plan.bindings.items()}
     found = survey.take(targets, context.vehicles)
     if found:
-        with contextlib.suppress(JournalError):
-            context.journal.append(Surveyed(when=when, targets=found))
+        context.journal.note(Surveyed(when=when, targets=found))
 
 
 def put_back(context: RunContext) -> None:
@@ -52,34 +49,32 @@ def put_back(context: RunContext) -> None:
     for unit, plan in reversed(context.put_back):
         started_at_s = context.now_s()
         failed = [outcome for outcome in map(context.vehicles.run, plan.undo) if not outcome.ok]
-        with contextlib.suppress(JournalError):
-            context.journal.append(
-                RepairEnded(
-                    unit=unit,
-                    attempt=0,
-                    started_at_s=started_at_s,
-                    ended_at_s=context.now_s(),
-                    ok=not failed,
-                    error=context.secrets.mask(failed[0].error) if failed else "",
-                    put_back=True,
-                )
+        context.journal.note(
+            RepairEnded(
+                unit=unit,
+                attempt=0,
+                started_at_s=started_at_s,
+                ended_at_s=context.now_s(),
+                ok=not failed,
+                error=context.secrets.mask(failed[0].error) if failed else "",
+                put_back=True,
             )
+        )
 
 
 def tear_down(world: World, scenario: Scenario) -> None:
     """Every command of teardown, in order; one failure does not stop the next."""
     for index, command in enumerate(scenario.teardown):
         outcome = world.vehicles.run(command_op(command))
-        with contextlib.suppress(JournalError):
-            world.journal.append(
-                CommandEnded(
-                    stage="teardown",
-                    index=index,
-                    ok=outcome.ok,
-                    code=outcome.code,
-                    error=world.secrets.mask(outcome.error or outcome.stderr.strip()[-2000:])
-                    if not outcome.ok
-                    else "",
-                    output=world.secrets.mask(outcome.text[-2000:]),
-                )
+        world.journal.note(
+            CommandEnded(
+                stage="teardown",
+                index=index,
+                ok=outcome.ok,
+                code=outcome.code,
+                error=world.secrets.mask(outcome.error or outcome.stderr.strip()[-2000:])
+                if not outcome.ok
+                else "",
+                output=world.secrets.mask(outcome.text[-2000:]),
             )
+        )

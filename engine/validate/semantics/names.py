@@ -1,7 +1,7 @@
 """Names: each is there, each is unique, and an expression reads only what can be known there."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -110,6 +110,16 @@ def _misplaced(value: Any, place: Place) -> Iterator[Finding]:
         yield Finding(place=inside, message=f"{what} can stand only in `with`")
 
 
+def _read(
+    read: Callable[[str], Iterable[Reference]], text: str, place: Place
+) -> tuple[tuple[Reference, ...], tuple[Finding, ...]]:
+    """What a text refers to, or what is wrong with it."""
+    try:
+        return tuple(read(text)), ()
+    except ExpressionError as error:
+        return (), (Finding(place=place, message=str(error)),)
+
+
 def _expressions(  # noqa: PLR0913
     scenario: Scenario,
     step: Step,
@@ -118,11 +128,8 @@ def _expressions(  # noqa: PLR0913
     actions: Mapping[str, type[Action]],
     graph: "Graph",
 ) -> Iterator[Finding]:
-    try:
-        found = references_in(text)
-    except ExpressionError as error:
-        yield Finding(place=place, message=str(error))
-        return
+    found, wrong = _read(references_in, text, place)
+    yield from wrong
     for reference in found:
         yield from _reference(scenario, step, place, reference, actions, graph)
 
@@ -140,11 +147,8 @@ def _when(
             place=place, message="`when` is an expression as it is", hint="drop the braces"
         )
         return
-    try:
-        found = references(step.when)
-    except ExpressionError as error:
-        yield Finding(place=place, message=str(error))
-        return
+    found, wrong = _read(references, step.when, place)
+    yield from wrong
     for reference in found:
         if reference.root == "secrets":
             yield Finding(place=place, message="a secret can stand only in `with`")
@@ -153,11 +157,8 @@ def _when(
 
 
 def _of_a_probe(scenario: Scenario, place: Place, text: str) -> Iterator[Finding]:
-    try:
-        found = references_in(text)
-    except ExpressionError as error:
-        yield Finding(place=place, message=str(error))
-        return
+    found, wrong = _read(references_in, text, place)
+    yield from wrong
     for reference in found:
         if reference.root in LATE_ROOTS:
             message = "a probe of the file cannot read steps: it is used by several"
