@@ -100,6 +100,7 @@ async def main() -> None:
                 else:
                     facts[order.key] = order.facts
             group.cancel_scope.cancel()
+        await watch.look_again()
         _send(watch.take(), outlet)
     finally:
         outlet.close()

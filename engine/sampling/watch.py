@@ -21,6 +21,8 @@ from breakfix.engine.sampling.port import Senses
 
 LOOK_EVERY_S = 0.1
 """How often the guards are asked whether they have been blind for too long."""
+LAST_LOOK_S = 10.0
+"""No last look takes longer."""
 Sample = tuple[SampleState, float, float, str]
 
 
@@ -58,6 +60,7 @@ class Watch:
             each.name: [] for each in watched if each.observed
         }
         self._said: dict[str, str] = {}
+        self._last: dict[str, SampleState] = {}
         self._guarding: dict[str, Guarding] = {}
         self._on_trip: Callable[[GuardTripped], None] = _nobody
 
@@ -81,6 +84,17 @@ class Watch:
                 for guarding in self._guarding.values():
                     self._ask(guarding)
 
+    async def look_again(self) -> None:
+        """Once more with each observer whose last sample was bad: what was mended a moment before the end
+        has to be seen. After `run`; no guard hears of it."""
+        self._guarding = {}
+        with anyio.move_on_after(LAST_LOOK_S):
+            async with anyio.create_task_group() as group:
+                for each in self._watched:
+                    if self._last.get(each.name) == "bad":
+                        sight, room = self._sight(each), anyio.CapacityLimiter(1)
+                        group.start_soon(self._sample, each, sight, room)
+
     def take(self) -> list[ObserverSampled]:
         """The samples since the last time, of each observer that has some."""
         found = []
@@ -91,9 +105,7 @@ class Watch:
         return found
 
     async def _grid(self, group: anyio.abc.TaskGroup, each: Watched, first_s: float) -> None:
-        probe = msgspec.convert(each.with_, self._actions[each.uses])
-        assert isinstance(probe, Probe)
-        sight = Sight(probe=probe, timeout_s=each.timeout_s)
+        sight = self._sight(each)
         room = anyio.CapacityLimiter(math.ceil(each.timeout_s / each.every_s) + 1)
         index = 0
         while True:
@@ -105,6 +117,11 @@ class Watch:
                 now_s = self._now_s()
                 self._note(each.name, "blind", (now_s, now_s), "the samples before are not over")
             index += 1
+
+    def _sight(self, each: Watched) -> Sight:
+        probe = msgspec.convert(each.with_, self._actions[each.uses])
+        assert isinstance(probe, Probe)
+        return Sight(probe=probe, timeout_s=each.timeout_s)
 
     async def _sample(self, each: Watched, sight: Sight, room: anyio.CapacityLimiter) -> None:
         async with room:
@@ -131,6 +148,7 @@ class Watch:
             return
         new = "" if detail == self._said.get(name) else detail
         self._said[name] = detail
+        self._last[name] = state
         self._taken[name].append((state, round(at_s[0], 6), round(at_s[1], 6), new))
 
 

@@ -22,30 +22,36 @@ class Patient(Probe, frozen=True, kw_only=True):
 
     serves: ClassVar[tuple[Kind, ...]] = ("none",)
     for_s: float = 0.0
+    only_where: str = ""
 
     async def sample(self, port: Port) -> Observation:
-        """Good, after a while."""
+        """Good, after a while, where the file is there."""
         await anyio.sleep(self.for_s)
-        return Observation(holds=True, detail="good")
+        return Observation(holds=not self.only_where or Path(self.only_where).exists(), detail="")
 
 
-def watched(folder: Path, for_s: float, timeout_s: float) -> list[Any]:
-    """The samples of ten intervals, and of their time-outs."""
+def watching(folder: Path, with_: dict[str, object], timeout_s: float) -> Watch:
+    """One observer, not yet at work."""
     begin_s = time.monotonic()
 
     def now_s() -> float:
         return time.monotonic() - begin_s
 
+    vehicles = Vehicles({}, folder, Secrets({}), now_s)
+    senses = Senses(
+        vehicles=vehicles, session=HttpSession(), secrets=Secrets({}), threads=Threads(4)
+    )
+    each = Watched(
+        name="p", uses="x.y", with_=with_, keys=(None,), every_s=EVERY_S, timeout_s=timeout_s
+    )
+    return Watch([each], {"x.y": Patient}, {}, senses, now_s)
+
+
+def watched(folder: Path, for_s: float, timeout_s: float) -> list[Any]:
+    """The samples of ten intervals, and of their time-outs."""
+
     async def main() -> list[Any]:
-        vehicles = Vehicles({}, folder, Secrets({}), now_s)
-        senses = Senses(
-            vehicles=vehicles, session=HttpSession(), secrets=Secrets({}), threads=Threads(4)
-        )
-        each = Watched(
-            name="p", uses="x.y", with_={"for_s": for_s}, keys=(None,),
-            every_s=EVERY_S, timeout_s=timeout_s,
-        )  # fmt: skip
-        watch = Watch([each], {"x.y": Patient}, {}, senses, now_s)
+        watch = watching(folder, {"for_s": for_s}, timeout_s)
         with anyio.move_on_after(10 * EVERY_S + timeout_s):
             await watch.run(lambda trip: None)
         return [sample for event in watch.take() for sample in event.samples]
@@ -71,3 +77,23 @@ def test_a_probe_that_hangs_is_bad_at_every_instant(tmp_path: Path) -> None:
     samples = watched(tmp_path, for_s=60.0, timeout_s=3 * EVERY_S)
     assert len(samples) >= 10
     assert {sample[0] for sample in samples} == {"bad"}
+
+
+def test_what_is_mended_at_the_last_moment_is_seen(tmp_path: Path) -> None:
+    """An observer whose last sample was bad looks once more at the end; one that saw all well does not."""
+
+    async def main() -> list[list[str]]:
+        mended = tmp_path / "mended"
+        watch = watching(tmp_path, {"only_where": str(mended)}, 1.0)
+        found = []
+        with anyio.move_on_after(3 * EVERY_S):
+            await watch.run(lambda trip: None)
+        mended.touch()
+        for _ in range(2):
+            found.append([sample[0] for event in watch.take() for sample in event.samples])
+            await watch.look_again()
+        return [*found, [sample[0] for event in watch.take() for sample in event.samples]]
+
+    before, again, no_more = anyio.run(main)
+    assert before and set(before) == {"bad"}
+    assert (again, no_more) == (["good"], [])
