@@ -9,214 +9,14 @@ owns time and output.
 Ops are data: the journal holds them, `recover` executes them without the code of the action.
 """
 
-import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from msgspec import Struct
 
+from breakfix.engine.ops import Identity, Kind, Op, Outcome, Plan, SpawnOp, unknown
+
 Phase = Literal["inject", "detect", "remediate", "verify"]
-Kind = Literal["docker", "process", "none"]
-"""The kind of target that an action serves; ``none`` runs from the engine's own machine."""
-
-Changes = Literal["no", "yes", "scratch"]
-Level = Literal["object", "incarnation", "name"]
-Comparison = Literal["eq", "ne", "lt", "le", "gt", "ge", "matches", "absent", "present"]
-
-
-UNKNOWN_PATTERN: Final = re.compile(r"<unknown: [^<>]*>")
-
-
-def unknown(what: str) -> str:
-    """What a preview cannot know yet, such as the pid of a process that has not been started.
-
-    It stands in an op of a preview in the place of the value; a vehicle refuses an op that holds one.
-
-    >>> unknown("pid of shop")
-    '<unknown: pid of shop>'
-    """
-    return f"<unknown: {what}>"
-
-
-class Identity(Struct, frozen=True, kw_only=True):
-    """What a target is, so that an op never reaches another one.
-
-    `object_id` is the container's id, or the mark of a process target. `incarnation` names one life
-    of it: ``PID@STARTED`` (for Docker, the pid and StartedAt of inspect; for a process, the pid and
-    its start time in clock ticks since boot, field 22 of proc(5) stat). It is empty where nothing
-    runs.
-    """
-
-    kind: Kind
-    name: str
-    endpoint: str = ""
-    object_id: str = ""
-    incarnation: str = ""
-
-
-class _OpFields(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    changes: Changes = "yes"
-    timeout_s: float = 30.0
-    target: Identity | None = None
-    level: Level = "object"
-    """How much of `target` is compared right before the op runs."""
-
-
-class DockerOp(_OpFields, frozen=True, kw_only=True, tag="docker", omit_defaults=True):
-    """One request to the Docker Engine API of `target.endpoint` (or of `endpoint` where no target).
-
-    `path` has no version in front; the vehicle puts the endpoint's pinned one there.
-    """
-
-    method: Literal["GET", "POST", "DELETE", "PUT", "HEAD"]
-    path: str
-    query: dict[str, str] = {}
-    body: Any = None
-    ok_status: tuple[int, ...] = (200, 201, 204)
-    endpoint: str = ""
-    lines: bool = False
-    """The answer is a stream of JSON lines (events, which end with ``until``): read as a list."""
-
-
-class ExecOp(_OpFields, frozen=True, kw_only=True, tag="exec", omit_defaults=True):
-    """One command, as an argv and never through a shell, on this machine or in the container `target`.
-
-    Its time-out ends the whole process group. At most `output_bytes_max` of its output are kept.
-    """
-
-    via: Literal["local", "container"] = "local"
-    argv: tuple[str, ...]
-    stdin: str = ""
-    env: dict[str, str] = {}
-    cwd: str = ""
-    user: str = ""
-    ok_exit: tuple[int, ...] = (0,)
-    output_bytes_max: int = 1 << 20
-    unbounded: bool = False
-    """In a container: run it even where nothing could end it at its time-out."""
-
-
-class SpawnOp(_OpFields, frozen=True, kw_only=True, tag="spawn", omit_defaults=True):
-    """Start a process of a process target, in a session of its own, carrying the mark of the target.
-
-    Its output is appended to `output`, a path inside the run's folder. Where something that carries
-    the mark is alive, nothing is started, and that is ``ok``. ``data`` is ``{"incarnation": "PID@START"}``.
-    """
-
-    argv: tuple[str, ...]
-    env: dict[str, str] = {}
-    cwd: str = ""
-    mark: str
-    output: str
-
-
-class SignalOp(_OpFields, frozen=True, kw_only=True, tag="signal", omit_defaults=True):
-    """Send a signal to every process that carries `mark` (in its environment, as BREAKFIX_MARK).
-
-    With `only_incarnation` set, to that one process alone, and only if its start time is the same.
-    ``ok`` also when there is none left. With `gone_within_s`, the op then waits until there is none.
-
-    Where `target` is a container, `mark` is empty, and its main process gets the signal as the
-    machine that we share with its engine sees it: the engine knows nothing of it beforehand.
-    """
-
-    mark: str
-    signal: str
-    only_incarnation: str = ""
-    gone_within_s: float = 0.0
-    """After so long it ends, whatever is left; SIGKILL is not ``ok`` where something is."""
-
-
-class ProcessOp(_OpFields, frozen=True, kw_only=True, tag="process", omit_defaults=True):
-    """Read the state of what carries `mark`: ``{"running": bool, "pids": [...], "state": "S",
-    "incarnation": "PID@START", "exit_code": int | None}``. ``state`` is ``T`` when stopped (proc(5)).
-    """
-
-    mark: str
-    changes: Changes = "no"
-
-
-class FileOp(_OpFields, frozen=True, kw_only=True, tag="file", omit_defaults=True):
-    """Write, delete or read one file of this machine. `content` None reads, `delete` deletes."""
-
-    path: str
-    content: str | None = None
-    delete: bool = False
-
-
-class HttpOp(_OpFields, frozen=True, kw_only=True, tag="http", omit_defaults=True):
-    """One HTTP request from this machine. The TLS certificate is verified."""
-
-    method: str
-    url: str
-    headers: dict[str, str] = {}
-    body: str = ""
-    ok_status: tuple[int, ...] = (200, 201, 202, 204)
-
-
-Op = DockerOp | ExecOp | SpawnOp | SignalOp | ProcessOp | FileOp | HttpOp
-"""One call on a target as data. A new kind is a versioned change of the journal's schema."""
-
-
-class Check(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"is_": "is"}):
-    """An op that reads, and the judgement as data; only engine/checks.py judges.
-
-    `pick` says what to look at in the outcome: a JSON pointer (RFC 6901, begins with ``/``; the empty
-    string is the whole document), ``code`` (HTTP status or exit code), ``text``, or ``re:PATTERN``
-    (its first group in the text). The check holds when the picked value stands in the relation `is_`
-    to `value`, `streak` times in a row, read every `every_s`, within `within_s`.
-    """
-
-    op: Op
-    pick: str
-    is_: Comparison
-    value: Any = None
-    within_s: float = 5.0
-    every_s: float = 0.05
-    streak: int = 1
-    asked: str = ""
-    """What this check shows, in words for the report: ``memory limit 64 MiB``."""
-
-
-class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an action is going to do: all of it is in the journal before the first op runs.
-
-    `effect` proves that it took effect, `undo` reverses it, `gone` proves that it is over. `note` is
-    shown with the plan. `rebinds` says that it changes the incarnation of its target (kill, start).
-    `mechanism` names the way that was chosen where there is more than one.
-    """
-
-    apply: tuple[Op, ...] = ()
-    effect: tuple[Check, ...] = ()
-    undo: tuple[Op, ...] = ()
-    gone: tuple[Check, ...] = ()
-    mechanism: str = ""
-    note: str = ""
-    rebinds: bool = False
-
-
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of one op.
-
-    `ok` says that the answer was one of those that the op calls good; `code` is the HTTP status or
-    the exit code (negative: the signal that ended it); `data` the decoded JSON where there was some;
-    `text` the output (of a command: stdout), at most as long as the op allows, `cut` where it was
-    longer. `unknown` says that nobody can tell whether the op took effect. `gone` says that the
-    target of the op is not (or no longer in this incarnation) there, and that nothing was sent.
-    """
-
-    ok: bool
-    code: int | None = None
-    data: Any = None
-    text: str = ""
-    stderr: str = ""
-    cut: bool = False
-    unknown: bool = False
-    gone: bool = False
-    error: str = ""
-    started_at_s: float = 0.0
-    ended_at_s: float = 0.0
-    """Instants since the run's start, on its monotonic clock."""
 
 
 class NoFacts(Struct, frozen=True, kw_only=True, tag="none"):
@@ -266,16 +66,49 @@ class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):
     allow: tuple[str, ...] = ()
 
 
-Facts = NoFacts | ProcessFacts | DockerFacts
+class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
+    """What is known of a host, read by one command.
+
+    `root` says how an op becomes root there: ``login`` (the user is root), ``sudo`` (``sudo -n`` works),
+    or not at all. `tools` are those of `breakfix.engine.host_ops.TOOLS` that its PATH has.
+    `clock_base_s` is its wall clock less its uptime: what moves when its clock is set, and nothing else
+    moves. `time_sync` is the unit that keeps its clock right, empty where none runs. `control_units` are
+    the systemd units that our connection depends on, `control_port` the port that it came in by.
+    `token` is a name of the one fault that is planned with these facts: what it keeps on the host is
+    kept under that name.
+    """
+
+    identity: Identity
+    user: str
+    uid: int
+    root: Literal["login", "sudo", ""]
+    systemd: bool
+    tools: tuple[str, ...]
+    kernel: str = ""
+    cpus: int = 1
+    memory_bytes: int = 0
+    memory_available_bytes: int = 0
+    clock_base_s: float = 0.0
+    time_sync: str = ""
+    control_units: tuple[str, ...] = ()
+    control_port: int = 22
+    token: str = unknown("name of the fault")
+    allow: tuple[str, ...] = ()
+
+
+Facts = NoFacts | ProcessFacts | DockerFacts | HostFacts
 
 
 class Source(Struct, frozen=True, kw_only=True):
     """A stream that a probe of occurrences listens to: one subscription for each, opened before the
-    first effect. `kind` is ``events``, ``logs`` or ``stats``."""
+    first effect. `kind` is ``events``, ``logs`` or ``stats`` of the container `object_id`; ``journal`` (of
+    the unit `object_id`) or ``file`` (of the path `object_id`) of the host `endpoint`, a line each; or
+    ``heartbeat``: datagrams that arrive at the UDP address `object_id` of this machine."""
 
-    kind: Literal["events", "logs", "stats"]
+    kind: Literal["events", "logs", "stats", "journal", "file", "heartbeat"]
     endpoint: str
     object_id: str
+    sudo: bool = False
 
 
 class Occurrence(Struct, frozen=True, kw_only=True):

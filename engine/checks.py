@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from breakfix.engine.action import Check, Op, Outcome
+from breakfix.engine.ops import Check, Op, Outcome
 
 
 class Runner(Protocol):

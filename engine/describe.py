@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from breakfix.engine.action import (
+from breakfix.engine.ops import (
     UNKNOWN_PATTERN,
     Check,
     DockerOp,
@@ -141,12 +141,25 @@ def _exec(op: ExecOp) -> str:
     if op.via == "local":
         command = " ".join([*_assignments(op.env), shlex.join(op.argv)])
         return _in_folder(op.cwd, _fed(op.stdin, command))
+    if op.via == "ssh":
+        return _over_ssh(op)
     flags = ["-i"] if op.stdin else []
     flags += [f"--user {shlex.quote(op.user)}"] if op.user else []
     flags += [f"--workdir {shlex.quote(op.cwd)}"] if op.cwd else []
     flags += [f"--env {assignment}" for assignment in _assignments(op.env)]
     name = shlex.quote(op.target.name) if op.target is not None else "CONTAINER"
     return _fed(op.stdin, " ".join(["docker", "exec", *flags, name, shlex.join(op.argv)]))
+
+
+def _over_ssh(op: ExecOp) -> str:
+    argv = [*(["sudo", "-n"] if op.sudo else []), *_env(op.env), *op.argv]
+    command = _in_folder(op.cwd, shlex.join(argv))
+    name = shlex.quote(op.target.name) if op.target is not None else "HOST"
+    return _fed(op.stdin, f"ssh {name} {shlex.quote(command)}")
+
+
+def _env(env: dict[str, str]) -> list[str]:
+    return ["env", *(f"{key}={value}" for key, value in env.items())] if env else []
 
 
 def _signal(op: SignalOp) -> str:

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
-from breakfix.engine.action import DockerOp, Op, Outcome
 from breakfix.engine.checks import judge, wait_for
 from breakfix.engine.describe import describe, describe_all
 from breakfix.engine.errors import BreakfixError, JournalError
@@ -30,6 +29,7 @@ from breakfix.engine.events import (
     UndoTried,
 )
 from breakfix.engine.open_faults import OpenFault, OpenMark
+from breakfix.engine.ops import DockerOp, Op, Outcome
 from breakfix.engine.targets import process
 from breakfix.engine.vehicles import docker_api
 

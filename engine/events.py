@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from breakfix.engine.action import Identity, Plan
 from breakfix.engine.model import LocalCommand, SecretSource
+from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run_plan import RunPlan
 
 StepState = Literal[
@@ -29,6 +29,30 @@ class _Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=
     pass
 
 
+class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An SSH host as the journal records it: enough to reach it again. `password` and `passphrase` are
+    references to secrets (``${secret:NAME}``), never what they are.
+
+    `host_key` is the fingerprint that it must show (``SHA256:...``); where that is empty, its key must
+    stand in `known_hosts` (empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts), or, with
+    `accept_new`, may be one that is not known yet.
+    """
+
+    name: str
+    address: str
+    user: str
+    port: int = 22
+    host_key: str = ""
+    known_hosts: str = ""
+    accept_new: bool = False
+    key: str = ""
+    """The path of a private key; empty: an agent's, and those of ~/.ssh."""
+    password: str = ""
+    passphrase: str = ""
+    jump: "Host | None" = None
+    """The host through which it is reached."""
+
+
 class Endpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A Docker engine as the journal records it: enough to reach it again without the SDK."""
 
@@ -41,6 +65,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    host: Host | None = None
+    """The host on which it is reached, where `url` begins with ``ssh://``."""
 
 
 class WriterTaken(_Event, frozen=True, kw_only=True, tag="writer_taken"):
@@ -79,6 +105,12 @@ class EndpointSeen(_Event, frozen=True, kw_only=True, tag="endpoint_seen"):
     """An engine that this run uses."""
 
     endpoint: Endpoint
+
+
+class HostsSeen(_Event, frozen=True, kw_only=True, tag="hosts_seen"):
+    """The SSH hosts that this run uses, each with the fingerprint of the key that it has shown."""
+
+    hosts: tuple[Host, ...]
 
 
 class CommandIntended(_Event, frozen=True, kw_only=True, tag="command_intended"):
@@ -359,7 +391,7 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
 
 
 Event = (
-    WriterTaken | RunStarted | EndpointSeen | CommandIntended | CommandEnded | MarkIntended
+    WriterTaken | RunStarted | EndpointSeen | HostsSeen | CommandIntended | CommandEnded | MarkIntended
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
     | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from msgspec import Struct, structs
 
-from breakfix.engine.action import Plan
 from breakfix.engine.checks import wait_for
 from breakfix.engine.describe import describe
 from breakfix.engine.ending import Vehicle, Writer, end
@@ -17,6 +16,7 @@ from breakfix.engine.events import (
     FaultIntended,
 )
 from breakfix.engine.open_faults import OpenFault
+from breakfix.engine.ops import Plan
 
 
 class Injected(Struct, frozen=True, kw_only=True):

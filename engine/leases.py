@@ -13,12 +13,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.action import Identity, Op
 from breakfix.engine.errors import JournalError, UsageError
 from breakfix.engine.events import FaultIntended
 from breakfix.engine.journal import ended_clean, is_held, read
 from breakfix.engine.machine import journals, shared
 from breakfix.engine.open_faults import open_faults
+from breakfix.engine.ops import Identity, Op
 
 LOOK_EVERY_S: Final = 0.1
 

@@ -10,10 +10,15 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from breakfix.engine.action import Phase
+from breakfix.engine.selectors import (
+    DockerEngine,
+    DockerSelector,
+    Id,
+    ProcessTarget,
+    SshSelector,
+)
 from breakfix.engine.values import Duration, Share
 
-ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-Id = Annotated[str, Meta(pattern=ID_PATTERN, description="lower case, digits and _")]
 CatalogueName = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", examples=["docker.kill"]),
@@ -76,36 +81,11 @@ class SecretSource(_Part, frozen=True, kw_only=True):
     file: str | None = None
 
 
-class ComposeSelector(_Part, frozen=True, kw_only=True):
-    """A service of a compose project, found by compose's labels."""
-
-    project: str
-    service: str | None = None
-
-
-class DockerSelector(_Part, frozen=True, kw_only=True):
-    """Which containers: exactly one of the three."""
-
-    name: str | None = None
-    labels: dict[str, str] | None = None
-    compose: ComposeSelector | None = None
-
-
-class ProcessTarget(_Part, frozen=True, kw_only=True):
-    """A command that the engine starts before the first step, watches, and stops after the last."""
-
-    command: Annotated[tuple[str, ...], Meta(min_length=1)]
-    ready: Id | None = None
-    """The probe that says that it is up."""
-    ready_within: Duration = "30s"
-    env: dict[str, str] = {}
-    cwd: str = ""
-
-
 class Target(_Part, frozen=True, kw_only=True, rename={"except_": "except"}):
-    """A named set of targets: docker, process, or what another set left over."""
+    """A named set of targets: docker, ssh, process, or what another set left over."""
 
     docker: DockerSelector | None = None
+    ssh: SshSelector | None = None
     process: ProcessTarget | None = None
     of: Id | None = None
     except_: Literal["picked"] | None = None
@@ -371,6 +351,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     allowed_on: tuple[str, ...] = ()
     inputs: dict[Id, Input] = {}
     secrets: dict[Id, SecretSource] = {}
+    engines: dict[Id, DockerEngine] = {}
     targets: dict[Id, Target] = {}
     probes: dict[Id, ProbeUse] = {}
     steady: tuple[Steady, ...] = ()

@@ -2,7 +2,6 @@
 
 from msgspec import Struct
 
-from breakfix.engine.action import Identity
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
@@ -15,6 +14,7 @@ from breakfix.engine.events import (
     Surveyed,
 )
 from breakfix.engine.open_faults import OpenFault, OpenMark, open_faults, open_marks
+from breakfix.engine.ops import Identity
 
 
 class Owed(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine import survey
-from breakfix.engine.action import ExecOp, Plan
 from breakfix.engine.describe import describe_all
 from breakfix.engine.ending import (
     Attempted,
@@ -36,6 +35,7 @@ from breakfix.engine.home import TRIP
 from breakfix.engine.journal import Journal, has_begun, is_this_machine, read
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.open_faults import OpenFault
+from breakfix.engine.ops import ExecOp, Plan
 from breakfix.engine.owed import Owed, owed
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.timeline import fold

@@ -4,8 +4,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from breakfix.engine.action import Facts, Identity, Plan
+from breakfix.engine.action import Facts
 from breakfix.engine.model import Milestone, Scenario
+from breakfix.engine.ops import Identity, Plan
 
 
 class Binding(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ set and one that was lifted again are both ``unlimited``.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from breakfix.engine.action import DockerOp, Identity, Outcome
 from breakfix.engine.checks import Runner
+from breakfix.engine.ops import DockerOp, Identity, Outcome
 
 Fields = dict[str, str]
 """The surveyed fields of one target, each in words."""

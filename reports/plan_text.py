@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from breakfix.engine.action import ExecOp
 from breakfix.engine.describe import describe, describe_check
 from breakfix.engine.model import Hold, LocalCommand, Step
+from breakfix.engine.ops import ExecOp
 from breakfix.engine.run_plan import Link, RunPlan, TargetSet, Unit
 from breakfix.engine.values import format_seconds, seconds
 

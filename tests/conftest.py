@@ -18,11 +18,10 @@ from breakfix.engine.action import (
     NoFacts,
     Observation,
     Occurrence,
-    Op,
-    Outcome,
     Probe,
     Source,
 )
+from breakfix.engine.ops import Op, Outcome
 from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.dispatch import Vehicles

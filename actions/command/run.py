@@ -6,17 +6,15 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, field
 
 from breakfix.engine.action import (
-    ExecOp,
     Facts,
-    Kind,
     Observation,
     Phase,
-    Plan,
     Port,
     Probe,
     Repair,
 )
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import ExecOp, Kind, Plan
 
 
 class Run(Probe, Repair, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from breakfix.engine.action import Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import Kind
 
 _OURS: Final = frozenset({socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_BADFLAGS})
 """getaddrinfo(3): what says nothing about the name service."""

@@ -6,17 +6,15 @@ Paths, bodies and the meaning of their fields are those of the Docker Engine API
 from math import ceil
 from typing import Any, Final, Literal
 
-from breakfix.engine.action import (
+from breakfix.engine.action import DockerFacts, Observation, Port
+from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import (
     Check,
-    DockerFacts,
     DockerOp,
     Identity,
     Level,
-    Observation,
     Outcome,
-    Port,
 )
-from breakfix.engine.errors import PreconditionError
 from breakfix.engine.values import seconds
 
 SEEN_WITHIN_S: Final = 10.0

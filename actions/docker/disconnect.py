@@ -11,8 +11,9 @@ from breakfix.actions.docker import (
     require_running,
     see,
 )
-from breakfix.engine.action import DockerFacts, Fault, Identity, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Identity, Kind, Plan
 
 _NO_NETWORKS: Final = ("host", "none", "container")
 

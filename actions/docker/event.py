@@ -5,7 +5,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import Meta
 
 from breakfix.actions.docker import identity
-from breakfix.engine.action import DockerFacts, Kind, Observation, Port, Probe, Source
+from breakfix.engine.action import (
+    DockerFacts,
+    Observation,
+    Port,
+    Probe,
+    Source,
+)
+from breakfix.engine.ops import Kind
 
 _ACTIONS: Final = {
     "healthy": "health_status: healthy",

@@ -5,16 +5,13 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, field
 
 from breakfix.actions.docker import SEEN_WITHIN_S, require_running
-from breakfix.engine.action import (
+from breakfix.engine.action import DockerFacts, Fault, Phase, Repair
+from breakfix.engine.ops import (
     Changes,
     Check,
-    DockerFacts,
     ExecOp,
-    Fault,
     Kind,
-    Phase,
     Plan,
-    Repair,
 )
 
 _Argv = tuple[str, ...]

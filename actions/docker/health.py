@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from breakfix.actions.docker import identity, inspect, not_read
-from breakfix.engine.action import Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import Kind
 
 
 class Health(Probe, frozen=True, kw_only=True):

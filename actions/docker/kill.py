@@ -13,8 +13,9 @@ from breakfix.actions.docker import (
     runs,
     start_op,
 )
-from breakfix.engine.action import DockerFacts, Fault, Kind, Op, Plan, SignalOp
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Op, Plan, SignalOp
 
 
 class Kill(Fault, frozen=True, kw_only=True):

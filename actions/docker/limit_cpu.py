@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Final
 from msgspec import Meta
 
 from breakfix.actions.docker import require_running, see, update
-from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Plan
 
 _CPUSET_PATTERN: Final = r"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 _PERIOD_US: Final = 100_000

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Final
 from msgspec import Meta
 
 from breakfix.actions.docker import check, one_stats, require_running, see, update
-from breakfix.engine.action import UNKNOWN_PATTERN, DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import UNKNOWN_PATTERN, Kind, Plan
 from breakfix.engine.values import Size, size_bytes
 
 _BYTES_MIN: Final = 6 << 20

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from breakfix.actions.docker import check, one_stats, require_running, see, update
-from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Plan
 
 
 class LimitPids(Fault, frozen=True, kw_only=True):

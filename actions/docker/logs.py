@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from breakfix.actions.docker import identity
-from breakfix.engine.action import DockerFacts, Kind, Observation, Port, Probe, Source
+from breakfix.engine.action import (
+    DockerFacts,
+    Observation,
+    Port,
+    Probe,
+    Source,
+)
+from breakfix.engine.ops import Kind
 
 
 class Logs(Probe, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from breakfix.actions.docker import command, require_running, see, status
-from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Plan
 
 
 class Pause(Fault, frozen=True, kw_only=True):

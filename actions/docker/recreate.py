@@ -15,7 +15,8 @@ from breakfix.actions.docker import (
     start_op,
     stop_op,
 )
-from breakfix.engine.action import DockerFacts, DockerOp, Identity, Kind, Plan, Repair
+from breakfix.engine.action import DockerFacts, Repair
+from breakfix.engine.ops import DockerOp, Identity, Kind, Plan
 from breakfix.engine.values import Duration
 
 _NOT_FOUND: Final = 404

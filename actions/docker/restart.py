@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from breakfix.actions.docker import command, runs, see
-from breakfix.engine.action import DockerFacts, Kind, Plan, Repair
+from breakfix.engine.action import DockerFacts, Repair
+from breakfix.engine.ops import Kind, Plan
 from breakfix.engine.values import Duration, seconds
 
 

@@ -8,13 +8,13 @@ from msgspec import Meta
 from breakfix.actions.docker import identity, inspect, not_read
 from breakfix.engine.action import (
     DockerFacts,
-    Kind,
     Observation,
     Occurrence,
     Port,
     Probe,
     Source,
 )
+from breakfix.engine.ops import Kind
 from breakfix.engine.values import Duration, Size, seconds, size_bytes
 
 _FRESH_S: Final = 3.0

@@ -12,7 +12,8 @@ from breakfix.actions.docker import (
     start_op,
     stop_op,
 )
-from breakfix.engine.action import DockerFacts, Fault, Kind, Plan
+from breakfix.engine.action import DockerFacts, Fault
+from breakfix.engine.ops import Kind, Plan
 from breakfix.engine.values import Duration
 
 

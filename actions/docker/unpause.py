@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from breakfix.actions.docker import command, see, status
-from breakfix.engine.action import DockerFacts, Kind, Plan, Repair
+from breakfix.engine.action import DockerFacts, Repair
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Plan
 
 
 class Unpause(Repair, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from breakfix.engine.action import FileOp, Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import FileOp, Kind
 
 
 class Exists(Probe, frozen=True, kw_only=True):

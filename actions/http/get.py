@@ -17,7 +17,8 @@ from breakfix.actions.http import (
     ask,
     require_pattern,
 )
-from breakfix.engine.action import Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import Kind
 
 
 class Get(Probe, frozen=True, kw_only=True):

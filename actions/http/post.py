@@ -18,7 +18,8 @@ from breakfix.actions.http import (
     ask,
     require_pattern,
 )
-from breakfix.engine.action import Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import Kind
 
 
 class Post(Probe, frozen=True, kw_only=True):

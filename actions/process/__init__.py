@@ -3,8 +3,15 @@
 import sys
 from typing import Final
 
-from breakfix.engine.action import Check, ExecOp, Identity, Plan, ProcessFacts, ProcessOp
+from breakfix.engine.action import ProcessFacts
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import (
+    Check,
+    ExecOp,
+    Identity,
+    Plan,
+    ProcessOp,
+)
 
 _GROUPS: Final = "breakfix.engine.vehicles.cgroup"
 """The module that makes control groups, run as a program of its own."""

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from breakfix.actions.process import require_running, runs, status
-from breakfix.engine.action import Check, Fault, Kind, Plan, ProcessFacts, SignalOp
+from breakfix.engine.action import Fault, ProcessFacts
+from breakfix.engine.ops import Check, Kind, Plan, SignalOp
 
 
 class Kill(Fault, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from breakfix.actions.process import limited
-from breakfix.engine.action import Fault, Kind, Plan, ProcessFacts
+from breakfix.engine.action import Fault, ProcessFacts
+from breakfix.engine.ops import Kind, Plan
 from breakfix.engine.values import Size, size_bytes
 
 

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from breakfix.actions.process import require_running, status
-from breakfix.engine.action import Check, Fault, Kind, Plan, ProcessFacts, SignalOp
+from breakfix.engine.action import Fault, ProcessFacts
+from breakfix.engine.ops import Check, Kind, Plan, SignalOp
 
 
 class Pause(Fault, frozen=True, kw_only=True):

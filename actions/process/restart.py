@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from breakfix.actions.process import runs, status
-from breakfix.engine.action import Check, Kind, Plan, ProcessFacts, Repair, SignalOp
+from breakfix.engine.action import ProcessFacts, Repair
+from breakfix.engine.ops import Check, Kind, Plan, SignalOp
 from breakfix.engine.values import Duration, seconds
 
 

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from breakfix.actions.process import require_running, status
-from breakfix.engine.action import Check, Kind, Plan, ProcessFacts, Repair, SignalOp
+from breakfix.engine.action import ProcessFacts, Repair
+from breakfix.engine.ops import Check, Kind, Plan, SignalOp
 
 
 class Resume(Repair, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from breakfix.actions.process import status
-from breakfix.engine.action import Kind, Observation, Port, Probe, ProcessFacts
+from breakfix.engine.action import Observation, Port, Probe, ProcessFacts
+from breakfix.engine.ops import Kind
 
 
 class Running(Probe, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from breakfix.actions.process import runs
-from breakfix.engine.action import Kind, Plan, ProcessFacts, Repair, SignalOp
+from breakfix.engine.action import ProcessFacts, Repair
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Kind, Plan, SignalOp
 
 
 class Start(Repair, frozen=True, kw_only=True):

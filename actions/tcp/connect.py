@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
-from breakfix.engine.action import Kind, Observation, Port, Probe
+from breakfix.engine.action import Observation, Port, Probe
+from breakfix.engine.ops import Kind
 from breakfix.engine.values import Duration, format_seconds, seconds
 
 if TYPE_CHECKING:

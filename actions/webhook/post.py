@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, field
 
 from breakfix.actions.http import Headers, Status, Url, as_json
-from breakfix.engine.action import Facts, HttpOp, Kind, Plan, Repair
+from breakfix.engine.action import Facts, Repair
+from breakfix.engine.ops import HttpOp, Kind, Plan
 
 
 class Post(Repair, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from breakfix.engine.action import DockerFacts, Facts, ProcessFacts, unknown
+from breakfix.engine.action import DockerFacts, Facts, ProcessFacts
+from breakfix.engine.ops import unknown
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
 _STATES: Final[tuple[dict[str, Any], ...]] = (

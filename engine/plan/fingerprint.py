@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from breakfix import __version__
-from breakfix.engine.action import Action, Plan
+from breakfix.engine.action import Action
 from breakfix.engine.errors import DriftError
 from breakfix.engine.model import Scenario
+from breakfix.engine.ops import Plan
 from breakfix.engine.plan.resolve import AFTER_SETUP
 from breakfix.engine.run_plan import Binding, RunPlan, TargetSet
 

@@ -8,19 +8,17 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine.action import (
-    UNKNOWN_PATTERN,
     Action,
     Facts,
     Fault,
     NoFacts,
-    Plan,
     ProcessFacts,
     Repair,
-    unknown,
 )
 from breakfix.engine.errors import PlanError, PreconditionError
 from breakfix.engine.faults import why_not_safe
 from breakfix.engine.model import Step
+from breakfix.engine.ops import UNKNOWN_PATTERN, Plan, unknown
 from breakfix.engine.plan.assumed import assumed
 from breakfix.engine.run_plan import Binding, Unit
 

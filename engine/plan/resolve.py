@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from breakfix.engine.action import Identity
 from breakfix.engine.errors import PlanError
-from breakfix.engine.model import DockerSelector, Scenario, Target
+from breakfix.engine.model import Scenario, Target
+from breakfix.engine.ops import Identity
 from breakfix.engine.plan.pick import choose, in_words
 from breakfix.engine.plan.targets import Targets
 from breakfix.engine.run_plan import Binding, TargetSet
+from breakfix.engine.selectors import DockerSelector
 
 AFTER_SETUP = "<after setup>"
 """What stands for the members of a set that set-up commands are going to make."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from breakfix.engine.action import Facts, Identity, ProcessFacts
-from breakfix.engine.model import DockerSelector
+from breakfix.engine.action import Facts, ProcessFacts
+from breakfix.engine.ops import Identity
+from breakfix.engine.selectors import DockerSelector
 
 
 class Targets(Protocol):

@@ -6,10 +6,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from breakfix.engine.action import Facts, Identity, ProcessFacts
+from breakfix.engine.action import Facts, ProcessFacts
 from breakfix.engine.events import Endpoint
-from breakfix.engine.model import DockerSelector, Scenario
+from breakfix.engine.model import Scenario
+from breakfix.engine.ops import Identity
 from breakfix.engine.plan.resolve import used_targets
+from breakfix.engine.selectors import DockerSelector
 from breakfix.engine.targets.process import not_started
 
 _FACTS_AT_ONCE = 8

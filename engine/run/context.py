@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from breakfix.engine.action import Action, Facts, NoFacts, Plan, ProcessFacts
+from breakfix.engine.action import Action, Facts, NoFacts, ProcessFacts
 from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
 from breakfix.engine.expressions import render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import Step
+from breakfix.engine.ops import Plan
 from breakfix.engine.run.arming import nearest_faults
 from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.sampling.http_session import HttpSession

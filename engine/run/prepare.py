@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from breakfix.engine.action import Outcome, ProcessFacts
+from breakfix.engine.action import ProcessFacts
 from breakfix.engine.errors import EngineError
 from breakfix.engine.events import (
     CommandEnded,
@@ -12,6 +12,7 @@ from breakfix.engine.events import (
     TargetStarted,
 )
 from breakfix.engine.model import LocalCommand, Scenario
+from breakfix.engine.ops import Outcome
 from breakfix.engine.plan import WorldTargets
 from breakfix.engine.recover import command_op
 from breakfix.engine.run.context import RunContext, World

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import anyio
 from msgspec import Struct
 
-from breakfix.engine.action import Outcome, Plan, Repair
+from breakfix.engine.action import Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
 from breakfix.engine.model import Retry, Step
+from breakfix.engine.ops import Outcome, Plan
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.result import UnitResult
 from breakfix.engine.run_plan import Unit

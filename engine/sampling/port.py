@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from breakfix.engine.action import Facts, HttpReply, Occurrence, Op, Outcome, Source
+from breakfix.engine.action import Facts, HttpReply, Occurrence, Source
+from breakfix.engine.ops import Op, Outcome
 from breakfix.engine.sampling.http_session import HttpSession
 from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.secrets import Secrets

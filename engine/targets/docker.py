@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from breakfix.engine.action import DockerFacts, Identity
+from breakfix.engine.action import DockerFacts
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
     TargetVanished,
 )
 from breakfix.engine.events import Endpoint
-from breakfix.engine.model import DockerSelector
+from breakfix.engine.ops import Identity
+from breakfix.engine.selectors import DockerSelector
 from breakfix.engine.vehicles import docker_host
 from breakfix.engine.vehicles.docker_api import ask, incarnation
 

@@ -4,9 +4,10 @@ from typing import Final
 
 from msgspec import structs
 
-from breakfix.engine.action import Identity, ProcessFacts, ProcessOp, SignalOp, SpawnOp
+from breakfix.engine.action import ProcessFacts
 from breakfix.engine.errors import EngineError
-from breakfix.engine.model import ProcessTarget
+from breakfix.engine.ops import Identity, ProcessOp, SignalOp, SpawnOp
+from breakfix.engine.selectors import ProcessTarget
 from breakfix.engine.vehicles import cgroup
 from breakfix.engine.vehicles.dispatch import Vehicles
 

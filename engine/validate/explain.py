@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.document.positions import Place
-from breakfix.engine.model import ID_PATTERN
+from breakfix.engine.selectors import ID_PATTERN
 from breakfix.engine.values import EXPECTED
 
 if TYPE_CHECKING:

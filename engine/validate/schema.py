@@ -13,7 +13,8 @@ import msgspec
 from breakfix.engine.action import Action, Fault, Probe
 from breakfix.engine.catalogue import KEYWORD
 from breakfix.engine.events import Line
-from breakfix.engine.model import ID_PATTERN, Scenario
+from breakfix.engine.model import Scenario
+from breakfix.engine.selectors import ID_PATTERN
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION: Final = "expression"

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from breakfix.engine.action import ExecOp, Outcome
 from breakfix.engine.errors import VehicleError
+from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
 from breakfix.engine.vehicles.marked import Marked
 from breakfix.engine.vehicles.procfs import MARK_NAME, read_stat

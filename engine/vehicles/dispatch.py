@@ -12,7 +12,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from breakfix.engine.action import (
+from breakfix.engine.errors import VehicleError
+from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import (
     UNKNOWN_PATTERN,
     DockerOp,
     ExecOp,
@@ -24,8 +26,6 @@ from breakfix.engine.action import (
     SignalOp,
     SpawnOp,
 )
-from breakfix.engine.errors import VehicleError
-from breakfix.engine.events import Endpoint
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.local import Local
 

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct, structs
 
-from breakfix.engine.action import DockerOp, ExecOp, Identity, Outcome, SignalOp
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
@@ -21,6 +20,13 @@ from breakfix.engine.errors import (
     TargetVanished,
 )
 from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import (
+    DockerOp,
+    ExecOp,
+    Identity,
+    Outcome,
+    SignalOp,
+)
 from breakfix.engine.vehicles.docker_wire import NotReached, Stopped, Wire
 
 NOT_FOUND: Final = 404

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, cast
 
 from msgspec import structs
 
-from breakfix.engine.action import ExecOp, Outcome
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
 from breakfix.engine.vehicles import docker_host
 from breakfix.engine.vehicles.docker_api import (

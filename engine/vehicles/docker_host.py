@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from breakfix.engine.action import Outcome, SignalOp
 from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import Outcome, SignalOp
 from breakfix.engine.vehicles.docker_api import moved_on
 from breakfix.engine.vehicles.marked import signal_number
 from breakfix.engine.vehicles.procfs import read_bytes

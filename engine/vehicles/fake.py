@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from breakfix.engine.action import FileOp, Op, Outcome
+from breakfix.engine.ops import FileOp, Op, Outcome
 
 
 class FakeVehicles:

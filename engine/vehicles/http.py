@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from breakfix.engine.action import HttpOp, Outcome
+from breakfix.engine.ops import HttpOp, Outcome
 
 _BODY_BYTES_MAX: Final = 1 << 20
 _LOOK_EVERY_S: Final = 0.05

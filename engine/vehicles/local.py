@@ -6,7 +6,15 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-from breakfix.engine.action import ExecOp, FileOp, Identity, Outcome, ProcessOp, SignalOp, SpawnOp
+from breakfix.engine.ops import (
+    ExecOp,
+    FileOp,
+    Identity,
+    Outcome,
+    ProcessOp,
+    SignalOp,
+    SpawnOp,
+)
 from breakfix.engine.vehicles import command
 from breakfix.engine.vehicles.children import Children, reap_orphans
 from breakfix.engine.vehicles.marked import Marked, in_flight, send_to_one, signal_number

@@ -15,8 +15,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.action import Outcome, SpawnOp
 from breakfix.engine.errors import VehicleError
+from breakfix.engine.ops import Outcome, SpawnOp
 from breakfix.engine.vehicles.children import Children
 from breakfix.engine.vehicles.command import why_not_started
 from breakfix.engine.vehicles.marked import Marked

@@ -12,10 +12,17 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.action import Check, DockerFacts, ExecOp, Fault, Identity, Op, Plan, Repair
+from breakfix.engine.action import DockerFacts, Fault, Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import (
+    Check,
+    ExecOp,
+    Identity,
+    Op,
+    Plan,
+)
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.targets import docker
 from breakfix.engine.vehicles.command import execute as run_here

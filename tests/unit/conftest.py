@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from breakfix.engine.action import Identity, Plan
 from breakfix.engine.events import (
     AttemptEnded,
     Event,
@@ -31,6 +30,7 @@ from breakfix.engine.events import (
     WriterTaken,
 )
 from breakfix.engine.model import Scenario
+from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run_plan import RunPlan, TargetSet, Unit
 
 STEPS: Sequence[dict[str, Any]] = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import Identity
 from breakfix.engine.errors import UsageError
 from breakfix.engine.leases import Leases
+from breakfix.engine.ops import Identity
 
 APP = {"app": Identity(kind="docker", name="app", object_id="a" * 64)}
 BOTH = {**APP, "web": Identity(kind="docker", name="web", object_id="b" * 64)}

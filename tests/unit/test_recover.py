@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from breakfix.engine.action import Check, ExecOp, FileOp, Plan
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import FaultIntended, RepairIntended, RunStarted, WriterTaken
 from breakfix.engine.journal import Journal, is_this_machine, read
 from breakfix.engine.open_runs import open_run
+from breakfix.engine.ops import Check, ExecOp, FileOp, Plan
 from breakfix.engine.owed import owed
 from breakfix.engine.recover import outlook, recover
 

@@ -15,10 +15,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from breakfix.engine.action import Op, Outcome
 from breakfix.engine.cli import main
 from breakfix.engine.events import Event, Line
 from breakfix.engine.journal import Journal
+from breakfix.engine.ops import Op, Outcome
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 MIB = 1 << 20

@@ -17,8 +17,8 @@ import pytest
 from tests.integration.crash.cases import CASES, Case
 from tests.integration.crash.matrix import Arena, Kill, kill_after, kill_at, points
 
-from breakfix.engine.action import ExecOp, Identity
 from breakfix.engine.catalogue import declared
+from breakfix.engine.ops import ExecOp, Identity
 from breakfix.engine.survey import take
 
 WHOLE = os.environ.get("BREAKFIX_CRASH") == "whole"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from breakfix.engine.action import ExecOp, Identity, Outcome
+from breakfix.engine.ops import ExecOp, Identity, Outcome
 from breakfix.engine.vehicles import docker_exec, docker_host
 
 pytestmark = pytest.mark.docker

@@ -14,8 +14,9 @@ from breakfix.actions.docker.limit_memory import LimitMemory
 from breakfix.actions.docker.limit_pids import LimitPids
 from breakfix.actions.docker.pause import Pause
 from breakfix.actions.docker.stop import Stop
-from breakfix.engine.action import Fault, Identity
+from breakfix.engine.action import Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Identity
 
 pytestmark = pytest.mark.docker
 

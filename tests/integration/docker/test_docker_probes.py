@@ -19,16 +19,13 @@ from breakfix.actions.docker.state import State
 from breakfix.actions.docker.stats import Stats
 from breakfix.engine.action import (
     DockerFacts,
-    DockerOp,
     HttpReply,
-    Identity,
     Observation,
     Occurrence,
-    Op,
-    Outcome,
     Probe,
     Source,
 )
+from breakfix.engine.ops import DockerOp, Identity, Op, Outcome
 from breakfix.engine.streams import Streams
 
 pytestmark = pytest.mark.docker

@@ -12,8 +12,9 @@ from breakfix.actions.docker.recreate import Recreate
 from breakfix.actions.docker.restart import Restart
 from breakfix.actions.docker.start import Start
 from breakfix.actions.docker.unpause import Unpause
-from breakfix.engine.action import DockerOp, Fault, Identity, Op
+from breakfix.engine.action import Fault
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import DockerOp, Identity, Op
 
 pytestmark = pytest.mark.docker
 

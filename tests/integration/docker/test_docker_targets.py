@@ -14,7 +14,7 @@ from msgspec import structs
 
 from breakfix.actions.docker.kill import Kill
 from breakfix.actions.docker.pause import Pause
-from breakfix.engine.action import DockerOp, ExecOp, Identity, Source
+from breakfix.engine.action import Source
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
@@ -23,7 +23,8 @@ from breakfix.engine.errors import (
     TargetVanished,
 )
 from breakfix.engine.events import Endpoint
-from breakfix.engine.model import ComposeSelector, DockerSelector
+from breakfix.engine.ops import DockerOp, ExecOp, Identity
+from breakfix.engine.selectors import ComposeSelector, DockerSelector
 from breakfix.engine.streams import Streams
 from breakfix.engine.targets import docker
 from breakfix.engine.vehicles import docker_api, docker_exec

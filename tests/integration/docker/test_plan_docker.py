@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from breakfix.engine import catalogue
-from breakfix.engine.action import Fault, Identity, Repair
+from breakfix.engine.action import Fault, Repair
 from breakfix.engine.errors import PlanError, PreconditionError
 from breakfix.engine.model import Scenario
+from breakfix.engine.ops import Identity
 from breakfix.engine.plan import WorldTargets, drift, make
 from breakfix.engine.run_plan import RunPlan
 

@@ -20,17 +20,14 @@ from breakfix.engine.action import (
     DockerFacts,
     Facts,
     Fault,
-    Identity,
-    Kind,
     NoFacts,
-    Op,
     Phase,
-    Plan,
     Probe,
     ProcessFacts,
     Repair,
 )
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Identity, Kind, Op, Plan
 from breakfix.engine.values import PATTERNS
 
 ALL = catalogue.load(catalogue.built_in_names())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakfix.engine.action import Check, Op, Outcome, ProcessOp
 from breakfix.engine.checks import judge, wait_for
+from breakfix.engine.ops import Check, Op, Outcome, ProcessOp
 
 OP = ProcessOp(mark="m")
 

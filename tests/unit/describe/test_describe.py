@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from breakfix.engine.action import (
+from breakfix.engine.describe import describe, describe_check
+from breakfix.engine.ops import (
     Check,
     DockerOp,
     ExecOp,
@@ -18,7 +19,6 @@ from breakfix.engine.action import (
     SpawnOp,
     unknown,
 )
-from breakfix.engine.describe import describe, describe_check
 
 WEB = Identity(kind="docker", name="web", object_id="abc", incarnation="77@then")
 SHOP = Identity(kind="process", name="shop", object_id="f00d", incarnation="123@9")

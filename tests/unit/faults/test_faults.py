@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from breakfix.engine.action import Check, FileOp, Identity, Op, Outcome, Plan
 from breakfix.engine.ending import end, end_all, end_if_gone
 from breakfix.engine.errors import JournalError
 from breakfix.engine.events import (
@@ -25,6 +24,14 @@ from breakfix.engine.events import (
 from breakfix.engine.faults import inject
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.open_faults import open_faults
+from breakfix.engine.ops import (
+    Check,
+    FileOp,
+    Identity,
+    Op,
+    Outcome,
+    Plan,
+)
 from breakfix.engine.vehicles.fake import FakeVehicles
 
 

@@ -8,26 +8,29 @@ import pytest
 
 from breakfix.engine.action import (
     Action,
-    Check,
     DockerFacts,
-    DockerOp,
-    ExecOp,
     Facts,
     Fault,
+    Probe,
+    ProcessFacts,
+    Repair,
+)
+from breakfix.engine.errors import PreconditionError
+from breakfix.engine.model import Scenario
+from breakfix.engine.ops import (
+    Check,
+    DockerOp,
+    ExecOp,
     Identity,
     Kind,
     Op,
     Plan,
-    Probe,
-    ProcessFacts,
     ProcessOp,
-    Repair,
     SignalOp,
 )
-from breakfix.engine.errors import PreconditionError
-from breakfix.engine.model import DockerSelector, Scenario
 from breakfix.engine.plan import make
 from breakfix.engine.run_plan import RunPlan
+from breakfix.engine.selectors import DockerSelector
 
 
 class FakeWorld:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.action import DockerOp, ExecOp
 from breakfix.engine.errors import PlanError, PreconditionError
+from breakfix.engine.ops import DockerOp, ExecOp
 from breakfix.engine.run_plan import RunPlan
 
 Make = Callable[..., RunPlan]

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 
-from breakfix.engine.action import Kind, NoFacts, Observation, Port, Probe
+from breakfix.engine.action import NoFacts, Observation, Port, Probe
 from breakfix.engine.errors import EngineUnavailable
 from breakfix.engine.journal import Journal, read
+from breakfix.engine.ops import Kind
 from breakfix.engine.run.probe import Probing, take_sample
 from breakfix.engine.sampling.observing import merge
 from breakfix.engine.secrets import Secrets

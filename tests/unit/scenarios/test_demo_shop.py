@@ -18,7 +18,7 @@ from breakfix.actions.http.get import Get
 from breakfix.actions.process.kill import Kill
 from breakfix.actions.process.start import Start
 from breakfix.engine.action import Observation, Probe, ProcessFacts
-from breakfix.engine.model import ProcessTarget
+from breakfix.engine.selectors import ProcessTarget
 from breakfix.engine.targets import process
 from breakfix.engine.vehicles.dispatch import Vehicles
 

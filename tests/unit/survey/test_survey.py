@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.action import Outcome
+from breakfix.engine.ops import Outcome
 from breakfix.engine.survey import fields_of
 from breakfix.engine.timeline.certificate import survey_facts
 from breakfix.engine.timeline.facts import RepairFacts

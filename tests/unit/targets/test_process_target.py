@@ -4,8 +4,8 @@ import secrets
 import time
 from pathlib import Path
 
-from breakfix.engine.model import ProcessTarget
 from breakfix.engine.secrets import Secrets
+from breakfix.engine.selectors import ProcessTarget
 from breakfix.engine.targets import process
 from breakfix.engine.vehicles.dispatch import Vehicles
 

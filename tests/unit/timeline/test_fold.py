@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from breakfix.engine.action import Identity, Plan
 from breakfix.engine.events import (
     AttemptEnded,
     CancelRequested,
@@ -37,6 +36,7 @@ from breakfix.engine.events import (
     UnitChanged,
     WriterTaken,
 )
+from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.timeline import Record, fold
 from breakfix.engine.verdict import judge
 

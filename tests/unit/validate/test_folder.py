@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from breakfix.engine.model import LocalCommand, ProcessTarget, Scenario, Step, Target
+from breakfix.engine.model import LocalCommand, Scenario, Step, Target
+from breakfix.engine.selectors import ProcessTarget
 from breakfix.engine.validate.folder import anchored
 
 

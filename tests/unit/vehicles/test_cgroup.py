@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import ExecOp, SignalOp, SpawnOp
+from breakfix.engine.ops import ExecOp, SignalOp, SpawnOp
 from breakfix.engine.vehicles import cgroup
 from breakfix.engine.vehicles.dispatch import Vehicles
 

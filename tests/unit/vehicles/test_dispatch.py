@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import (
+from breakfix.engine.errors import BreakfixError, VehicleError
+from breakfix.engine.model import SecretSource
+from breakfix.engine.ops import (
     DockerOp,
     ExecOp,
     FileOp,
@@ -14,8 +16,6 @@ from breakfix.engine.action import (
     SpawnOp,
     unknown,
 )
-from breakfix.engine.errors import BreakfixError, VehicleError
-from breakfix.engine.model import SecretSource
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.dispatch import Vehicles
 

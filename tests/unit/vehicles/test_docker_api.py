@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import Changes, DockerOp, ExecOp, Identity, Level
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
@@ -17,6 +16,13 @@ from breakfix.engine.errors import (
     VehicleError,
 )
 from breakfix.engine.events import Endpoint
+from breakfix.engine.ops import (
+    Changes,
+    DockerOp,
+    ExecOp,
+    Identity,
+    Level,
+)
 from breakfix.engine.vehicles import docker_api, docker_exec
 
 ID = "ab" * 32

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from breakfix.engine.action import HttpOp
+from breakfix.engine.ops import HttpOp
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 

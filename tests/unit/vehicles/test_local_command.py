@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import ExecOp, Outcome
 from breakfix.engine.errors import VehicleError
+from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.vehicles.dispatch import Vehicles
 from breakfix.engine.vehicles.procfs import read_stat
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.action import Identity, ProcessOp, SignalOp, SpawnOp
 from breakfix.engine.errors import VehicleError
+from breakfix.engine.ops import Identity, ProcessOp, SignalOp, SpawnOp
 from breakfix.engine.vehicles.dispatch import Vehicles
 from breakfix.engine.vehicles.marked import Marked, find, send_to_one
 from breakfix.engine.vehicles.procfs import carries, pid_of, read_stat
@@ -87,7 +87,7 @@ def test_without_its_engine_the_child_never_runs(
     """An engine that is killed while the child waits leaves a program that never ran."""
     script = f"""
         import os, pathlib, signal
-        from breakfix.engine.action import SpawnOp
+        from breakfix.engine.ops import SpawnOp
         from breakfix.engine.secrets import Secrets
         from breakfix.engine.vehicles.dispatch import Vehicles
         vehicles = Vehicles({{}}, pathlib.Path({str(tmp_path)!r}), Secrets({{}}), lambda: 0.0)
@@ -271,7 +271,7 @@ def test_orphans_fall_to_the_subreaper_and_are_buried(mark: str, tmp_path: Path)
     """A grandchild whose parent is gone becomes our child; ended, it does not stay a zombie."""
     script = f"""
         import os, pathlib, time
-        from breakfix.engine.action import SignalOp, SpawnOp
+        from breakfix.engine.ops import SignalOp, SpawnOp
         from breakfix.engine.secrets import Secrets
         from breakfix.engine.vehicles.children import become_subreaper
         from breakfix.engine.vehicles.dispatch import Vehicles

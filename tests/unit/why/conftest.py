@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from breakfix.engine.action import Plan
 from breakfix.engine.events import (
     CancelRequested,
     FaultIntended,
@@ -16,6 +15,7 @@ from breakfix.engine.events import (
     RunErrored,
     RunInvalid,
 )
+from breakfix.engine.ops import Plan
 from breakfix.engine.plan.graph import links_of
 
 Story = Callable[..., Any]

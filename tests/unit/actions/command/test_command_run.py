@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from breakfix.actions.command.run import Run
-from breakfix.engine.action import ExecOp, NoFacts, Observation
+from breakfix.engine.action import NoFacts, Observation
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import ExecOp
 
 Sample = Callable[..., Observation]
 

@@ -12,8 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from breakfix.engine.action import Action, DockerFacts, Fault, Plan, Probe, Repair
+from breakfix.engine.action import (
+    Action,
+    DockerFacts,
+    Fault,
+    Probe,
+    Repair,
+)
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import Plan
 
 CASES = Path(__file__).parent / "cases"
 FACTS = json.loads((CASES / "facts.json").read_text())

@@ -10,13 +10,11 @@ from breakfix.actions.docker.stats import Stats
 from breakfix.engine.action import (
     DockerFacts,
     HttpReply,
-    Identity,
     Observation,
     Occurrence,
-    Op,
-    Outcome,
     Source,
 )
+from breakfix.engine.ops import Identity, Op, Outcome
 
 NOW_S = 100.0
 EPOCH_S = 1_700_000_000.0

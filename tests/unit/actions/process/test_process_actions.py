@@ -16,19 +16,16 @@ from breakfix.actions.process.restart import Restart
 from breakfix.actions.process.resume import Resume
 from breakfix.actions.process.running import Running
 from breakfix.actions.process.start import Start
-from breakfix.engine.action import (
+from breakfix.engine.action import Fault, Observation, ProcessFacts, Repair
+from breakfix.engine.errors import PreconditionError
+from breakfix.engine.ops import (
     Check,
-    Fault,
-    Observation,
     Op,
     Plan,
-    ProcessFacts,
-    Repair,
     SignalOp,
     unknown,
 )
-from breakfix.engine.errors import PreconditionError
-from breakfix.engine.model import ProcessTarget
+from breakfix.engine.selectors import ProcessTarget
 from breakfix.engine.targets import process
 from breakfix.engine.vehicles.dispatch import Vehicles
 

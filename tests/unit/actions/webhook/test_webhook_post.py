@@ -3,7 +3,8 @@
 import msgspec
 
 from breakfix.actions.webhook.post import Post
-from breakfix.engine.action import HttpOp, NoFacts
+from breakfix.engine.action import NoFacts
+from breakfix.engine.ops import HttpOp
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 
