@@ -1,16 +1,19 @@
-"""Fixtures on a real Docker engine: an image made on the spot, containers and networks that end with
-their test. Without an engine, the tests that ask for one fail, and say how to start it."""
+"""Fixtures on a real Docker engine, an image made on the spot, containers and networks that end with
+their test; and on a real SSH server on loopback. Without an engine or an sshd, the tests that ask for one fail,
+and say how to get it."""
 
 import hashlib
 import io
 import secrets
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.ssh_server import SshServer, ssh_server
 
 from breakfix.engine.action import DockerFacts, Fault, Repair
 from breakfix.engine.checks import wait_for
@@ -45,6 +48,16 @@ def engine() -> Endpoint:
         return docker.endpoint()
     except BreakfixError as error:
         pytest.fail(f"{error}\nThese tests need a Docker engine: make docker-engine", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[SshServer]:
+    """An SSH server on all of 127.0.0.0/8, for the whole session."""
+    with tempfile.TemporaryDirectory(prefix="breakfix-sshd-") as name:
+        # Its users have to get at their authorized_keys.
+        Path(name).chmod(0o755)
+        with ssh_server(Path(name)) as server:
+            yield server
 
 
 def call(engine: Endpoint, made: Call) -> Any:
