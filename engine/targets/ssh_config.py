@@ -114,4 +114,17 @@ def _matching(pattern: str) -> list[Path]:
 def _paths(text: str) -> Iterator[str]:
     """Paths that are written behind each other, with or without quotes."""
     for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', text):
-        yield str(Path(quoted or plain).expanduser())
+        yield expanded(quoted or plain)
+
+
+def expanded(path: str) -> str:
+    """A path with a ``~`` in front written out.
+
+    >>> expanded("/etc/ssh/key")
+    '/etc/ssh/key'
+    """
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        # ~name of somebody who is not there.
+        return path
