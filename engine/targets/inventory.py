@@ -22,6 +22,10 @@ _YAML_SUFFIXES: Final = (".yml", ".yaml", ".json")
 _LINE_SUFFIXES: Final = (".ini", ".cfg", ".txt")
 
 
+class NoInventory(DocumentError):
+    """There is no such file."""
+
+
 class Inventory(Struct, frozen=True, kw_only=True):
     """The hosts by name, and the names of all members of each group, those of its children included."""
 
@@ -48,7 +52,8 @@ def read(path: Path) -> Inventory:
             raw = file.read(BYTES_MAX + 1)
     except FileNotFoundError:
         hint = "its path is relative to the folder of the scenario"
-        raise _only(str(path), "there is no such file", hint) from None
+        problem = _problem(str(path), start_of_file(), "there is no such inventory", hint)
+        raise NoInventory([problem]) from None
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise _only(str(path), f"the file cannot be read: {why}", "") from None

@@ -177,7 +177,7 @@ def test_an_unknown_group_is_told_with_the_one_that_was_meant() -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Any) -> None:
     """A missing file and a folder are problems like any other."""
-    with pytest.raises(DocumentError, match="there is no such file"):
+    with pytest.raises(DocumentError, match="there is no such inventory"):
         read(tmp_path / "none")
     with pytest.raises(DocumentError, match="cannot be read"):
         read(tmp_path)
