@@ -107,7 +107,8 @@ fi
   exec setsid sh -c "$TIMER" breakfix "$dir" "$ttl_s" </dev/null >/dev/null 2>&1
 ) &
 tries=0
-until [ -e "$dir/timer" ]; do
+# One that is due at once may be over by now.
+until [ -e "$dir/timer" ] || [ ! -e "$dir/open" ]; do
   tries=$((tries + 1))
   if [ "$tries" -gt 100 ]; then
     rm -rf "$dir"

@@ -33,8 +33,8 @@ members() {
 
 end_session() {
   tries=0
-  while found=$(members "$1" "$2") && [ -n "$found" ]; do
-    kill -9 "-$1" $found 2>/dev/null
+  while left=$(members "$1" "$2") && [ -n "$left" ]; do
+    kill -9 "-$1" $left 2>/dev/null
     tries=$((tries + 1))
     [ "$tries" -lt 100 ] || return 1
     nap
