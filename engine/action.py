@@ -59,7 +59,8 @@ class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     moves. `time_sync` is the unit that keeps its clock right, empty where none runs. `control_units` are
     the systemd units that our connection depends on, `control_port` the port that it came in by.
     `token` is a name of the one fault that is planned with these facts: what it keeps on the host is
-    kept under that name.
+    kept under that name. A repair has one only where it is to be put back; else it is empty, and the
+    repair keeps nothing there.
     """
 
     identity: Identity
@@ -172,6 +173,11 @@ class Port(Protocol):
         """t0 of this sample's step: occurrences before it do not count. An instant of the run."""
         ...
 
+    @property
+    def now_s(self) -> float:
+        """This instant of the run."""
+        ...
+
     async def read(self, op: Op) -> Outcome:
         """Execute an op with ``changes: no`` (of command.run: with ``yes``)."""
         ...
@@ -248,3 +254,8 @@ class Probe(Action, frozen=True, kw_only=True):
     async def sample(self, port: Port) -> Observation:
         """One sample. An exception here is a blind sample."""
         raise NotImplementedError
+
+    def judge_all(self, seen: Sequence[Observation]) -> Sequence[Observation]:
+        """The observations of all targets that were looked at together, each judged again in the light
+        of the others; as many as before. By default, each stays what it is."""
+        return seen

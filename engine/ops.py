@@ -204,6 +204,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `text` the output (of a command: stdout), at most as long as the op allows, `cut` where it was
     longer. `unknown` says that nobody can tell whether the op took effect. `gone` says that the
     target of the op is not (or no longer in this incarnation) there, and that nothing was sent.
+    `unreachable` says that the host of the op refused us its port, did not answer, or went away while
+    the op ran: the fault is the host's, or the network's, not that of our own try.
     """
 
     ok: bool
@@ -214,6 +216,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cut: bool = False
     unknown: bool = False
     gone: bool = False
+    unreachable: bool = False
     error: str = ""
     started_at_s: float = 0.0
     ended_at_s: float = 0.0
