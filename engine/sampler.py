@@ -80,7 +80,13 @@ async def main() -> None:
     session = HttpSession()
     run_dir = Path(task.run_dir)
     vehicles = Vehicles(task.endpoints, run_dir, secrets, now_s)
-    senses = Senses(vehicles=vehicles, session=session, secrets=secrets, threads=Threads(THREADS))
+    senses = Senses(
+        vehicles=vehicles,
+        session=session,
+        secrets=secrets,
+        threads=Threads(THREADS),
+        clock=now_s,
+    )
     actions = catalogue.load({each.uses for each in task.watched})
     if any(each.uses.startswith("http.") for each in task.watched):
         await session.open()

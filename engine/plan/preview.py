@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine import deadman
 from breakfix.engine.action import (
     Action,
     Facts,
@@ -143,9 +144,12 @@ def _try(
     action: Fault | Repair, facts: Facts, possible: Sequence[Facts]
 ) -> tuple[Plan | None, PreconditionError | None]:
     """The plan with the facts of now; else with facts as they may be, and why not with those of
-    now."""
+    now. What would be done about a dead engine is left out: it says nothing new to people."""
     try:
-        return action.plan(facts), None
+        plan = action.plan(facts)
+        if isinstance(action, Fault):
+            deadman.armed(plan, facts, deadman.GRACE_S)
+        return plan, None
     except PreconditionError as refused:
         return _first_that_plans(action, possible), refused
 

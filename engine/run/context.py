@@ -64,6 +64,7 @@ class RunContext:
             session=world.session,
             secrets=world.secrets,
             threads=world.threads,
+            clock=world.journal.now_s,
             streams=world.streams,
         )
         self.actions = actions
