@@ -71,6 +71,7 @@ def _container(facts: DockerFacts, state: dict[str, Any]) -> DockerFacts:
             "NetworkSettings": settings,
         },
         memory_usage_bytes=None,
+        host=_host(facts.host) if facts.host is not None else None,
     )
 
 

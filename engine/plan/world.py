@@ -4,7 +4,7 @@ targets that the engine starts itself."""
 import functools
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from breakfix.engine.events import Endpoint, Host
 from breakfix.engine.model import Scenario
 from breakfix.engine.ops import Identity
 from breakfix.engine.plan.resolve import used_targets
+from breakfix.engine.run_plan import RunPlan
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.selectors import DockerSelector, SshSelector
 from breakfix.engine.targets.process import not_started
@@ -107,20 +108,45 @@ class WorldTargets:
             return []
         from breakfix.engine.targets import docker
 
+        of_hosts = self._facts_of_engine_hosts({identity.endpoint for identity in containers})
+
         def ask(identity: Identity) -> Facts:
-            return docker.facts(self.endpoints[identity.endpoint], identity, ())
+            found = docker.facts(self.endpoints[identity.endpoint], identity, ())
+            return structs.replace(found, host=of_hosts.get(identity.endpoint))
 
         with ThreadPoolExecutor(_FACTS_AT_ONCE, thread_name_prefix="facts") as pool:
             return list(pool.map(ask, containers))
 
+    def _facts_of_engine_hosts(self, engines: Iterable[str]) -> dict[str, HostFacts]:
+        """What the hosts are like on which engines are reached over SSH, by the engine's name."""
+        from breakfix.engine.targets import host
+
+        reached = {name: self.endpoints[name].host for name in engines}
+        names = {name: reached_on.name for name, reached_on in reached.items() if reached_on is not None}
+        found = host.facts_of_all(self._pool, list(names.values())) if names else []
+        return dict(zip(names, found, strict=True))
+
     # --- hosts ---
+
+    @functools.cached_property
+    def uses_ssh(self) -> bool:
+        """Whether anything in use is reached over SSH. Raises EngineError where Docker's settings cannot be
+        used."""
+        named = any(name is not None for name in self._engines_used)
+        return self._uses_ssh or named or (None in self._engines_used and self._default.host is not None)
 
     @property
     def ssh(self) -> "SshHosts | None":
         """The connections to hosts; None where nothing in use is reached over SSH."""
-        named = any(name is not None for name in self._engines_used)
-        over_ssh = None in self._engines_used and self._default.host is not None
-        return self._pool if self._uses_ssh or named or over_ssh else None
+        return self._pool if self.uses_ssh else None
+
+    def pinned(self, plan: RunPlan) -> tuple[Host, ...]:
+        """The hosts of a plan and of the engines in use, each with the key that it has shown, sorted by
+        name. Raises EngineError."""
+        names = {key for key, binding in plan.bindings.items() if binding.identity.kind == "ssh"}
+        engines = [endpoint.host for endpoint in self.endpoints.values()]
+        names |= {host.name for host in engines if host is not None}
+        return tuple(self._pool.identify(name) for name in sorted(names)) if names else ()
 
     @functools.cached_property
     def _pool(self) -> "SshHosts":

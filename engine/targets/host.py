@@ -18,6 +18,13 @@ from breakfix.engine.events import Host
 from breakfix.engine.host_ops import TOOLS
 from breakfix.engine.ops import ExecOp, Identity, Outcome
 from breakfix.engine.targets.address import joined
+from breakfix.engine.targets.host_script import (
+    CONTROL_UNITS,
+    PRELUDE,
+    TIME_UNITS,
+    states,
+    time_sync,
+)
 
 if TYPE_CHECKING:
     from breakfix.engine.vehicles.ssh.pool import SshHosts
@@ -30,43 +37,11 @@ BACK_LOOK_EVERY_S: Final = 0.5
 _TOLD_MAX: Final = 50
 """Of so many hosts that cannot be used the reasons are told; of the others, the names."""
 
-_CONTROL_UNITS: Final = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
-_TIME_UNITS: Final = (
-    "systemd-timesyncd.service", "chrony.service", "chronyd.service", "ntp.service", "ntpd.service",
-    "ntpsec.service", "openntpd.service",
-)  # fmt: skip
 _UNIT_SUFFIXES: Final = (".service", ".socket", ".scope", ".slice")
 
-JSON_TEXT: Final = r"""
-json() {
-  case $1 in
-  *[\\\"[:cntrl:]]*) ;;
-  *) printf '"%s"' "$1"; return ;;
-  esac
-  rest=$1
-  printf '"'
-  while [ -n "$rest" ]; do
-    char=${rest%"${rest#?}"}
-    rest=${rest#?}
-    case $char in
-    [\\\"]) printf '\\%s' "$char" ;;
-    [[:cntrl:]]) printf '\\u%04x' "'$char" ;;
-    *) printf '%s' "$char" ;;
-    esac
-  done
-  printf '"'
-}
-"""
-"""Defines ``json TEXT``, which prints a text as JSON (RFC 8259, 7) without a fork, in the C locale."""
-
 _ASK: Final = (
-    "LC_ALL=C; export LC_ALL; exec 2>/dev/null\n"
-    + JSON_TEXT
+    PRELUDE
     + r"""
-field() { printf '%s"%s":' "$comma" "$1"; json "$2"; comma=,; }
-list() { printf '%s"%s":[' "$comma" "$1"; comma=; }
-item() { printf '%s' "$comma"; json "$1"; comma=,; }
-end() { printf ']'; comma=,; }
 boot= kernel= up= cpus= root= wanted=$1
 shift
 read -r boot </proc/sys/kernel/random/boot_id
@@ -79,7 +54,6 @@ user=$(id -un) || user=${USER:-$uid}
 if [ "$uid" = 0 ]; then root=login
 elif sudo -n true </dev/null >/dev/null; then root=sudo
 fi
-comma=
 printf '{'
 field boot "$boot"; field kernel "$kernel"; field cpus "$cpus"; field wall "$wall"; field up "$up"
 field uid "$uid"; field user "$user"; field root "$root"; field connection "$SSH_CONNECTION"
@@ -181,7 +155,7 @@ def facts_when_back(ssh: "SshHosts", name: str, stop: threading.Event) -> HostFa
 
 def facts_op(target: Identity) -> ExecOp:
     """What reads the facts of a host."""
-    wanted = " ".join((*_CONTROL_UNITS, *_TIME_UNITS))
+    wanted = " ".join((*CONTROL_UNITS, *TIME_UNITS))
     return ExecOp(
         via="ssh",
         argv=("sh", "-c", _ASK, "breakfix", wanted, *TOOLS),
@@ -245,7 +219,7 @@ def _facts(pinned: Identity, outcome: Outcome, allow: tuple[str, ...]) -> HostFa
 
 def _read(pinned: Identity, said: _Said, allow: tuple[str, ...]) -> HostFacts:
     """Raises ValueError where something is no number that has to be one."""
-    active, loaded = _units(said.units)
+    _, loaded = states(said.units)
     return HostFacts(
         identity=msgspec.structs.replace(pinned, incarnation=said.boot),
         user=said.user,
@@ -258,31 +232,13 @@ def _read(pinned: Identity, said: _Said, allow: tuple[str, ...]) -> HostFacts:
         memory_bytes=_kib(said.memory, "MemTotal:") * 1024,
         memory_available_bytes=_kib(said.memory, "MemAvailable:") * 1024,
         clock_base_s=clock_base_s(said.wall, said.up),
-        time_sync=next((unit for unit in _TIME_UNITS if unit in active), ""),
+        time_sync=time_sync(said.units),
         control_units=tuple(
-            sorted({*(unit for unit in _CONTROL_UNITS if unit in loaded), *_around(said.cgroups)})
+            sorted({*(unit for unit in CONTROL_UNITS if unit in loaded), *_around(said.cgroups)})
         ),
         control_port=int((said.connection.split() or ["22"])[-1]),
         allow=allow,
     )
-
-
-def _units(shown: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Which units are active, and which are loaded, of the blocks of ``systemctl show``."""
-    active, loaded = set(), set()
-    name, states = "", dict[str, str]()
-    for line in (*shown, ""):
-        key, equals, value = line.partition("=")
-        if equals:
-            states[key] = value
-            continue
-        name = states.get("Id", "")
-        if states.get("ActiveState") in ("active", "reloading", "activating"):
-            active.add(name)
-        if states.get("LoadState") == "loaded":
-            loaded.add(name)
-        states = {}
-    return active, loaded
 
 
 def _around(cgroups: Iterable[str]) -> Iterator[str]:
