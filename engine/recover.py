@@ -120,7 +120,7 @@ def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
     if hosts:
         from breakfix.engine.vehicles.ssh.pool import SshHosts
 
-        ssh = SshHosts(hosts, secrets.reveal)
+        ssh = SshHosts(hosts, secrets.reveal, prefix=f"{journal.path.parent.name}.")
     folder = journal.path.parent
     return Vehicles(endpoints, folder, secrets, journal.now_s, here=here, ssh=ssh)
 

@@ -83,7 +83,7 @@ async def main() -> None:
     secrets = Secrets(task.secrets)
     session = HttpSession()
     run_dir = Path(task.run_dir)
-    ssh = _connections(task.hosts, secrets)
+    ssh = _connections(task.hosts, secrets, run_dir.name)
     vehicles = Vehicles(task.endpoints, run_dir, secrets, now_s, ssh=ssh)
     senses = Senses(
         vehicles=vehicles,
@@ -121,12 +121,12 @@ async def main() -> None:
             ssh.close()
 
 
-def _connections(hosts: dict[str, Host], secrets: Secrets) -> "SshHosts | None":
+def _connections(hosts: dict[str, Host], secrets: Secrets, run_id: str) -> "SshHosts | None":
     if not hosts:
         return None
     from breakfix.engine.vehicles.ssh.pool import SshHosts
 
-    return SshHosts(hosts, secrets.reveal)
+    return SshHosts(hosts, secrets.reveal, prefix=f"{run_id}.")
 
 
 async def _flush(watch: Watch, outlet: Outlet) -> None:

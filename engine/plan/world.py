@@ -44,6 +44,7 @@ class WorldTargets:
             target.docker.engine for _, target in used if target.docker is not None
         }
         self._uses_ssh = any(target.ssh is not None for _, target in used)
+        self._said: dict[str, Host] = {}
         self._hosts: dict[str, Host] = {}
         self.processes: dict[str, ProcessFacts] = {
             name: not_started(name, target.process, secrets.token_hex(16))
@@ -181,7 +182,10 @@ class WorldTargets:
         return host.facts_of_all(self._pool, self._known(hosts))
 
     def _known(self, hosts: Sequence[Host]) -> list[str]:
-        self._hosts.update({host.name: host for host in hosts})
+        for host in hosts:
+            # What is there under a name may have its key pinned by now: only another host replaces it.
+            if self._said.get(host.name) != host:
+                self._said[host.name] = self._hosts[host.name] = host
         return [host.name for host in hosts]
 
     # --- processes ---

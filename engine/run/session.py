@@ -152,6 +152,9 @@ class _Session:
     def _world(self) -> World:
         secrets = Secrets(self._scenario.secrets)
         endpoints, ssh = self._targets.endpoints, self._targets.ssh
+        if ssh is not None:
+            # What ends the commands of a dead engine knows them by that.
+            ssh.prefix = f"{self._run_id}."
         clock = self._journal.now_s
         return World(
             journal=self._journal,
