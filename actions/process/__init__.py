@@ -13,6 +13,38 @@ from breakfix.engine.ops import (
     ProcessOp,
 )
 
+CHOOSE: Final = r"""
+# Our own switches and jobs on this host, and what they have started, are never meant.
+not_ours() {
+  leaders=" "
+  for each in /run/breakfix/*/timer /run/breakfix/*/*.job /tmp/breakfix-*/*/timer /tmp/breakfix-*/*/*.job; do
+    [ -r "$each" ] && read -r pid rest <"$each" && leaders="$leaders$pid "
+  done
+  kept=
+  for one in $found; do
+    pid_of "$one"
+    { read -r line <"/proc/$pid/stat"; } 2>/dev/null || continue
+    session=$(set -- ${line##*) }; echo "$4")
+    case $leaders in *" $session "*) ;; *) kept="$kept $one" ;; esac
+  done
+  found=$kept
+}
+
+# Sets found to the processes that match NAME PIDFILE PORT, and writes them down: a signal goes to no others.
+choose() {
+  find_all name "$1" pidfile "$2" port "$3"
+  spare
+  not_ours
+  [ -n "$found" ] || refuse "no process matches: name ${1:-any}, pidfile ${2:-any}, port ${3:-any}"
+  for one in $found; do
+    pid_of "$one"
+    kill -0 "$pid" 2>/dev/null || ! alive "$pid" || refuse "process $pid is not ours to send a signal to"
+    echo "$pid $start"
+  done >"$dir/chosen.new" && mv "$dir/chosen.new" "$dir/chosen" || exit 1
+}
+"""
+"""Goes behind `host_processes.FIND`, in a script that has set ``dir`` to the state folder of a fault."""
+
 _GROUPS: Final = "breakfix.engine.vehicles.cgroup"
 """The module that makes control groups, run as a program of its own."""
 
@@ -23,6 +55,16 @@ def require_running(facts: ProcessFacts) -> None:
         name = facts.identity.name
         raise PreconditionError(
             "R501", f"process {name} is not running", fix="start it first, with process.start"
+        )
+
+
+def of_targets_only(facts: ProcessFacts, *, given: bool) -> None:
+    """Raises PreconditionError where something is said of a process target that counts for hosts only."""
+    if given:
+        raise PreconditionError(
+            "R511",
+            f"process target {facts.identity.name} is all that it has started, and has a command of its own",
+            fix="leave out `match` and `start`",
         )
 
 
