@@ -6,7 +6,7 @@ from typing import Any
 
 from breakfix.engine.catalogue import ActionSpec
 
-_KINDS = {"docker": "containers", "process": "process targets", "none": "no target"}
+_KINDS = {"docker": "containers", "process": "process targets", "ssh": "hosts", "none": "no target"}
 
 
 def as_list(specs: Iterable[ActionSpec]) -> str:

@@ -1,0 +1,1 @@
+"""The room on the disks of hosts: what takes it, and what makes it again."""
