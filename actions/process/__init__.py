@@ -3,8 +3,9 @@
 import sys
 from typing import Final
 
-from breakfix.engine.action import ProcessFacts
+from breakfix.engine.action import HostFacts, ProcessFacts
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.host_processes import Match
 from breakfix.engine.ops import (
     Check,
     ExecOp,
@@ -45,6 +46,8 @@ choose() {
 """
 """Goes behind `host_processes.FIND`, in a script that has set ``dir`` to the state folder of a fault."""
 
+_CONTROL: Final = ("sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init")
+
 _GROUPS: Final = "breakfix.engine.vehicles.cgroup"
 """The module that makes control groups, run as a program of its own."""
 
@@ -66,6 +69,19 @@ def of_targets_only(facts: ProcessFacts, *, given: bool) -> None:
             f"process target {facts.identity.name} is all that it has started, and has a command of its own",
             fix="leave out `match` and `start`",
         )
+
+
+def require_spared(match: Match, facts: HostFacts, action: str) -> None:
+    """Raises PreconditionError where the processes that are meant carry our own connection, as far as that
+    can be told by how they are named."""
+    if match.port != facts.control_port and match.name not in _CONTROL:
+        return
+    raise PreconditionError(
+        "R513",
+        f"{action} is refused: what is {match.words} on {facts.identity.name} carries the connection that it "
+        "would be undone by",
+        fix="name other processes",
+    )
 
 
 def status(target: Identity) -> ProcessOp:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
-from breakfix.actions.process import CHOOSE, of_targets_only, require_running, runs, status
+from breakfix.actions.process import CHOOSE, of_targets_only, require_running, require_spared, runs, status
 from breakfix.engine.action import Fault, HostFacts, ProcessFacts
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.host_processes import FIND, Match, required_match
@@ -116,7 +116,7 @@ class Kill(Fault, frozen=True, kw_only=True):
 
     def _on_host(self, facts: HostFacts) -> Plan:
         match = required_match(self.match, facts, "process.kill")
-        match.require_spared(facts)
+        require_spared(match, facts, "process.kill")
         host, folder = facts.identity.name, state_dir(facts, root=True)
         words = f"{match.words} on {host}"
         number = self.signal.removeprefix("SIG")

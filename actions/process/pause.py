@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from breakfix.actions.process import CHOOSE, of_targets_only, require_running, status
+from breakfix.actions.process import CHOOSE, of_targets_only, require_running, require_spared, status
 from breakfix.engine.action import Fault, HostFacts, ProcessFacts
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.host_processes import FIND, Match, required_match
@@ -95,7 +95,7 @@ class Pause(Fault, frozen=True, kw_only=True):
 
     def _on_host(self, facts: HostFacts) -> Plan:
         match = required_match(self.match, facts, "process.pause")
-        match.require_spared(facts)
+        require_spared(match, facts, "process.pause")
         folder = state_dir(facts, root=True)
         words = f"{match.words} on {facts.identity.name}"
         see = script(facts, _SEE, folder, root=True, changes="no")
