@@ -171,7 +171,10 @@ def _unknown_names(plan: Plan | None) -> tuple[str, ...]:
     if "<unknown: " not in text:
         return ()
     found = [name[len("<unknown: ") : -1] for name in UNKNOWN_PATTERN.findall(text)]
-    # Marks and lives only tell our own vehicles which target is meant.
+    # Marks and lives only tell our own vehicles which target is meant, and a fault on a host gets a name
+    # for what it keeps there when it begins.
     return tuple(
-        name for name in dict.fromkeys(found) if not name.startswith(("mark of", "life of"))
+        name
+        for name in dict.fromkeys(found)
+        if not name.startswith(("mark of", "life of", "name of the fault"))
     )

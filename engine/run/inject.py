@@ -204,7 +204,7 @@ class Injector:
             if result.fault is not None and result.fault.started_at_s is not None:
                 context.fault_starts.setdefault(step.id, result.fault.started_at_s)
             if result.active and plan.rebinds and unit.binding is not None:
-                context.rebind(unit.binding, step.id)
+                context.rebind(unit.binding, step.id, stop)
             return result
 
         timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
