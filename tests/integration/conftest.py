@@ -1,6 +1,6 @@
 """Fixtures on a real Docker engine, an image made on the spot, containers and networks that end with
-their test; and on a real SSH server on loopback. Without an engine or an sshd, the tests that ask for one fail,
-and say how to get it."""
+their test; on a real SSH server on loopback; and on a virtual machine. Without an engine, an sshd or the
+machine's files, the tests that ask for one fail, and say how to get it."""
 
 import hashlib
 import io
@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from tests.integration.ssh_server import SshServer, ssh_server
+from tests.integration.vm import Machine
+from tests.integration.vm import machine as booted
 
 from breakfix.engine.action import DockerFacts, Fault, Repair
 from breakfix.engine.checks import wait_for
@@ -58,6 +60,13 @@ def sshd() -> Iterator[SshServer]:
         Path(name).chmod(0o755)
         with ssh_server(Path(name)) as server:
             yield server
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """A virtual machine with systemd, for the whole session; whoever changes it puts it right again."""
+    with tempfile.TemporaryDirectory(prefix="bfx-vm-") as name, booted(Path(name)) as running:
+        yield running
 
 
 def call(engine: Endpoint, made: Call) -> Any:
