@@ -1,7 +1,7 @@
 """What a probe sees of the engine while it takes one sample."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
@@ -21,6 +21,8 @@ class Senses(Struct, kw_only=True):
     session: HttpSession
     secrets: Secrets
     threads: Threads
+    clock: Callable[[], float]
+    """The instant of the run."""
     streams: Streams | None = None
 
 
@@ -32,6 +34,11 @@ class ProbePort:
         self.timeout_s = timeout_s
         self.since_s = since_s
         self._senses = senses
+
+    @property
+    def now_s(self) -> float:
+        """This instant of the run."""
+        return self._senses.clock()
 
     async def read(self, op: Op) -> Outcome:
         """Execute an op that reads, within the time-out of the sample."""
