@@ -4,7 +4,9 @@ A script is a constant; what varies goes into its arguments (``$1`` and so on), 
 scenario says is ever read as shell. On the host there need be nothing but sshd and a POSIX shell.
 """
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from breakfix.engine.action import HostFacts
 from breakfix.engine.errors import PreconditionError
@@ -15,6 +17,12 @@ TOOLS: Final = (
     "journalctl", "ss", "timedatectl",
 )  # fmt: skip
 """The programs that actions make use of where they are there."""
+
+HostPath = Annotated[str, Meta(pattern="^/[^\\x00]*$")]
+"""An absolute path on a host."""
+
+UnitName = Annotated[str, Meta(pattern="^[A-Za-z0-9:_.@\\\\][A-Za-z0-9:_.@\\\\-]*$")]
+"""The name of a systemd unit, systemd.unit(5): no pattern, and no option."""
 
 
 def script(
