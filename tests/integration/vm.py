@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import re
 import shlex
 import socket
 import subprocess
@@ -29,6 +30,26 @@ BOOT_S: Final = 240.0
 COMMAND_S: Final = 60.0
 USER: Final = "ops"
 SHOP_PORT: Final = 8080
+RIGHT_WITHIN_S: Final = 5.0
+"""How far the machine's clock may be from this machine's, and count as right."""
+SURVEY: Final = r"""
+echo "time $(date +%s.%N)"
+systemctl list-units --plain --no-legend --all --type=service,timer,mount,socket |
+    awk '$3 != "inactive" && $1 !~ /^(user|run-user|systemd-(timedated|hostnamed))/ {print "unit", $1, $3}'
+systemctl list-unit-files --plain --no-legend | awk '{print "enabled", $1, $2}'
+findmnt -rno TARGET,FSTYPE,OPTIONS | awk '$1 !~ /^.run.user/ {print "mount", $0}'
+ss -Hltnu | awk '{print "listens", $1, $5}'
+ps -eo ppid=,pid=,comm= | awk '$1 != 2 && $2 > 2 {print "process", $3}' |
+    grep -vE ' (sshd|systemd|\(sd-pam\)|sudo|sh|bash|ps|awk|grep|systemd-timedat|systemd-hostnam|sort|\(udev-worker\))$'
+find /etc /srv /home /root /data /tmp /var/tmp /run/breakfix* -xdev -printf 'file %p %y %m %u\n' 2>/dev/null
+find /etc /srv /home /root /data /tmp /var/tmp -xdev -type f -exec sha256sum '{}' +
+df --output=target,used,iused /data | awk 'END {print "used", $0}'
+iptables-save | grep -v '^#'
+for device in eth0 eth1; do tc qdisc show dev $device; ip -br address show $device; done
+ip route
+grep -lsz '^BREAKFIX_MARK=' /proc/[0-9]*/environ | sed 's/^/marked /'
+"""
+"""Prints what a fault or a repair can change; a line each."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -75,6 +96,15 @@ class Machine(Struct, frozen=True, kw_only=True):
     def boot_id(self) -> str:
         """Of the present boot."""
         return self.read("cat", "/proc/sys/kernel/random/boot_id")
+
+    def survey(self) -> set[str]:
+        """What the machine is like, as a test sees it that knows nothing of the engine: lines to compare."""
+        before_s = time.time()
+        time_of_it, *lines = self.read("sh", "-c", SURVEY).splitlines()
+        clock_s = float(time_of_it.split()[-1])
+        right = before_s - RIGHT_WITHIN_S < clock_s < time.time() + RIGHT_WITHIN_S
+        found = {re.sub("(systemd-private-|pipe_ino=)[^/ ]*", r"\1", line) for line in lines}
+        return found | {f"clock {'right' if right else 'wrong'}"}
 
     def _ssh(self, line: str) -> "subprocess.CompletedProcess[str]":
         options = {
