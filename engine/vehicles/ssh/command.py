@@ -111,7 +111,7 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
                 return Outcome(ok=False, gone=True, error=other)
             return _Running(link, op, mark, patience).outcome(connection, session, line)
     except NotReached as failure:
-        return Outcome(ok=False, error=str(failure))
+        return Outcome(ok=False, unreachable=failure.unreachable, error=str(failure))
     except Stopped:
         return Outcome(ok=False, error="was stopped before it began")
     except OutOfTime:
@@ -288,6 +288,7 @@ class _Running:
             session,
             ok=False,
             unknown=self._op.changes != "no",
+            unreachable=True,
             error=f"the connection to {self._name} broke before {self._op.argv[0]} was over; {left}",
         )
 
@@ -299,6 +300,7 @@ class _Running:
         error: str,
         code: int | None = None,
         unknown: bool = False,
+        unreachable: bool = False,
     ) -> Outcome:
         text = session.out.text()
         return Outcome(
@@ -309,6 +311,7 @@ class _Running:
             stderr=session.err.text(),
             cut=session.out.cut or session.err.cut,
             unknown=unknown,
+            unreachable=unreachable,
             error=error,
         )
 
