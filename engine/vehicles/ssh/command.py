@@ -12,6 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
+from msgspec import structs
+
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
@@ -284,13 +286,13 @@ class _Running:
     def _broken(self, session: "Session") -> Outcome:
         ended = self._end_all(session)
         left = "what was left of it was ended" if ended else "it may still run"
-        return self._made(
+        made = self._made(
             session,
             ok=False,
             unknown=self._op.changes != "no",
-            unreachable=True,
             error=f"the connection to {self._name} broke before {self._op.argv[0]} was over; {left}",
         )
+        return structs.replace(made, unreachable=True)
 
     def _made(
         self,
@@ -300,7 +302,6 @@ class _Running:
         error: str,
         code: int | None = None,
         unknown: bool = False,
-        unreachable: bool = False,
     ) -> Outcome:
         text = session.out.text()
         return Outcome(
@@ -311,7 +312,6 @@ class _Running:
             stderr=session.err.text(),
             cut=session.out.cut or session.err.cut,
             unknown=unknown,
-            unreachable=unreachable,
             error=error,
         )
 
