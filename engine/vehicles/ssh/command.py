@@ -12,6 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
+from msgspec import structs
+
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
@@ -111,7 +113,7 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
                 return Outcome(ok=False, gone=True, error=other)
             return _Running(link, op, mark, patience).outcome(connection, session, line)
     except NotReached as failure:
-        return Outcome(ok=False, error=str(failure))
+        return Outcome(ok=False, unreachable=failure.unreachable, error=str(failure))
     except Stopped:
         return Outcome(ok=False, error="was stopped before it began")
     except OutOfTime:
@@ -284,12 +286,13 @@ class _Running:
     def _broken(self, session: "Session") -> Outcome:
         ended = self._end_all(session)
         left = "what was left of it was ended" if ended else "it may still run"
-        return self._made(
+        made = self._made(
             session,
             ok=False,
             unknown=self._op.changes != "no",
             error=f"the connection to {self._name} broke before {self._op.argv[0]} was over; {left}",
         )
+        return structs.replace(made, unreachable=True)
 
     def _made(
         self,

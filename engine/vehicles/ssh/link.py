@@ -96,6 +96,7 @@ class Link:
             f"{failure.message} (it is tried again {when})",
             hint=failure.hint,
             refused=failure.refused,
+            ours=failure.ours,
         )
 
     def _connect(self, patience: Patience) -> "Connection":
@@ -143,12 +144,13 @@ class Link:
                 f"{self.host.name} is behind another host: {failure.message}",
                 hint=failure.hint,
                 refused=failure.refused,
+                ours=failure.ours,
             ) from None
 
     def _begin(self) -> None:
         with self._state:
             if self._closed:
-                raise NotReached("the connections of this run are closed")
+                raise NotReached("the connections of this run are closed", ours=True)
             self._breaker = self._breaker.begun()
 
     def _note(self, failure: NotReached) -> None:
