@@ -105,14 +105,14 @@ def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
     endpoints: dict[str, Endpoint] = {}
     sources: Mapping[str, SecretSource] = {}
     hosts: dict[str, Host] = {}
-    here = True
+    here, run_id = True, ""
     for line in lines:
         if isinstance(line.event, EndpointSeen):
             endpoints[line.event.endpoint.name] = line.event.endpoint
         elif isinstance(line.event, HostsSeen):
             hosts |= {host.name: host for host in line.event.hosts}
         elif isinstance(line.event, RunStarted):
-            sources = line.event.secrets
+            sources, run_id = line.event.secrets, line.event.run_id
         elif isinstance(line.event, WriterTaken) and line.event.role == "engine":
             here = is_this_machine(line.event)
     secrets = Secrets(sources)
@@ -120,7 +120,7 @@ def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
     if hosts:
         from breakfix.engine.vehicles.ssh.pool import SshHosts
 
-        ssh = SshHosts(hosts, secrets.reveal, prefix=f"{journal.path.parent.name}.")
+        ssh = SshHosts(hosts, secrets.reveal, prefix=f"{run_id}.")
     folder = journal.path.parent
     return Vehicles(endpoints, folder, secrets, journal.now_s, here=here, ssh=ssh)
 
