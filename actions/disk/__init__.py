@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from breakfix.engine.host_ops import HostPath
-from breakfix.engine.values import Share, Size, fraction, size_bytes
+from breakfix.engine.values import Size, fraction, size_bytes
 
 Folder = Annotated[HostPath, Meta(description="A folder of the file system that is meant, absolute.")]
 Reserve = Annotated[

@@ -4,7 +4,13 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from breakfix.actions.process import CHOOSE, of_targets_only, require_running, require_spared, status
+from breakfix.actions.process import (
+    CHOOSE,
+    of_targets_only,
+    require_running,
+    require_spared,
+    status,
+)
 from breakfix.engine.action import Fault, HostFacts, ProcessFacts
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.host_processes import FIND, Match, required_match

@@ -106,3 +106,47 @@ def is_up(facts: HostFacts, unit: str) -> Check:
 def unit_op(facts: HostFacts, text: str, unit: str, *args: str) -> ExecOp:
     """A script as root with the whole name of a unit as its ``$1``."""
     return script(facts, KNOWN + text, unit_name(unit), *args, root=True)
+
+
+ACTIVE: Final = """
+state=$(systemctl show --property=ActiveState --value -- "$1") || exit 4
+printf '{"active_state": "%s"}' "$state"
+"""
+
+SUPPORTS: Final = r"""
+# Refuses the unit where one of those named depends on it: that would be stopped with it.
+supports_none() {
+  above=$(systemctl list-dependencies --reverse --plain --no-pager --all -- "$unit") || exit 4
+  for control do
+    case "
+$above
+" in *[[:space:]]"$control"[[:space:]]*)
+      echo "refused: $control, which carries our own connection, depends on $unit" >&2
+      exit 5 ;;
+    esac
+  done
+}
+"""
+"""Goes behind `KNOWN`: ``supports_none UNIT...``."""
+
+START: Final = """
+known "$1"
+[ "$(get ActiveState)" != active ] || exit 0
+systemctl reset-failed -- "$unit" 2>/dev/null
+systemctl start -- "$unit"
+"""
+"""Starts a unit that is not active."""
+
+
+def is_active(facts: HostFacts, unit: str) -> Check:
+    """The unit is active, once: what it was before a fault."""
+    name = unit_name(unit)
+    return Check(
+        op=script(facts, ACTIVE, name, changes="no"),
+        pick="/active_state",
+        is_="eq",
+        value="active",
+        within_s=30.0,
+        every_s=0.2,
+        asked=f"unit {name} of {facts.identity.name} is active",
+    )
