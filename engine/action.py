@@ -50,22 +50,6 @@ class ProcessFacts(Struct, frozen=True, kw_only=True, tag="process"):
         )
 
 
-class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):
-    """What is known of a container: the answer of inspect, and what its engine can do.
-
-    `inspect` is the document of ``GET /containers/{id}/json``, `engine` that of ``GET /info``.
-    `networks` holds for each attached network by name its document in NetworkSettings.
-    `local` says that the engine's processes are on this machine and that we may signal them.
-    """
-
-    identity: Identity
-    inspect: dict[str, Any]
-    engine: dict[str, Any]
-    local: bool
-    memory_usage_bytes: int | None = None
-    allow: tuple[str, ...] = ()
-
-
 class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     """What is known of a host, read by one command.
 
@@ -94,6 +78,24 @@ class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     control_units: tuple[str, ...] = ()
     control_port: int = 22
     token: str = unknown("name of the fault")
+    allow: tuple[str, ...] = ()
+
+
+class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):
+    """What is known of a container: the answer of inspect, and what its engine can do.
+
+    `inspect` is the document of ``GET /containers/{id}/json``, `engine` that of ``GET /info``.
+    `networks` holds for each attached network by name its document in NetworkSettings.
+    `local` says that the engine's processes are on this machine and that we may signal them. `host` is
+    the SSH host on which the engine is reached, where it is reached so.
+    """
+
+    identity: Identity
+    inspect: dict[str, Any]
+    engine: dict[str, Any]
+    local: bool
+    memory_usage_bytes: int | None = None
+    host: HostFacts | None = None
     allow: tuple[str, ...] = ()
 
 

@@ -59,9 +59,15 @@ def require_root(facts: HostFacts, what: str) -> None:
         )
 
 
+def runs_as_root(facts: HostFacts, *, root: bool) -> bool:
+    """Whether an op that was made with `root` runs as root there: one of a user who is root always does."""
+    return facts.root == "login" or (root and facts.root == "sudo")
+
+
 def state_dir(facts: HostFacts, *, root: bool) -> str:
     """The folder on the host in which one fault keeps what it needs. It is there from before the effect
-    until the fault is over, and only then: a script that finds it missing must do nothing."""
-    if root and facts.root:
+    until the fault is over, and only then: a script that finds it missing must do nothing. In it ``open``
+    is there while the effect may still be made."""
+    if runs_as_root(facts, root=root):
         return f"/run/breakfix/{facts.token}"
     return f"/tmp/breakfix-{facts.uid}/{facts.token}"

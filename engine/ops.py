@@ -180,8 +180,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `effect` proves that it took effect, `undo` reverses it, `gone` proves that it is over. `arm` comes
     before `apply` and makes what ends the fault where nobody else can any more (a dead-man switch);
     `disarm` takes that away, after the fault was seen gone, and says ``absent`` where there was nothing
-    to take away any more. The engine adds both: an action leaves them alone. `note` is
-    shown with the plan. `rebinds` says that it changes the incarnation of its target (kill, start).
+    to take away any more. The engine adds both; an action may have in `disarm` what takes its own aids away,
+    such as a backup, whoever ended the fault. `note` is shown with the plan. `rebinds` says that it changes the incarnation of its target (kill, start).
     `mechanism` names the way that was chosen where there is more than one.
     """
 

@@ -118,7 +118,7 @@ async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) ->
             )
         )
         if done.ok and plan.rebinds and unit.binding is not None:
-            context.rebind(unit.binding, step.id)
+            context.rebind(unit.binding, step.id, stop)
         return done
 
     return await context.threads.call(perform, context.threads.effects, timeout_s)

@@ -42,7 +42,7 @@ class SshHosts:
     ) -> None:
         self.hosts = hosts
         self._reveal = reveal
-        self._prefix = prefix
+        self.prefix = prefix
         self._lock = threading.Lock()
         self._links: dict[Host, Link] = {}
         self._made: Connector | None = None
@@ -54,7 +54,7 @@ class SshHosts:
         Raises VehicleError where there is no such host, BreakfixError where a secret is not there.
         """
         link = self.link(self._host(name))
-        return command.run(link, op, command.new_mark(self._prefix), stop)
+        return command.run(link, op, command.new_mark(self.prefix), stop)
 
     def identify(self, name: str) -> Host:
         """Connect to a host; the host with the key pinned that it has shown, and so the one that it
@@ -137,7 +137,7 @@ class SshHosts:
     def link_and_mark(self, name: str) -> tuple[Link, str]:
         """What there is to a host, and a mark for a command on it. Raises VehicleError where there is no
         such host."""
-        return self.link(self._host(name)), command.new_mark(self._prefix)
+        return self.link(self._host(name)), command.new_mark(self.prefix)
 
     # --- holding the lock ---
 
