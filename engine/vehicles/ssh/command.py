@@ -106,7 +106,7 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
     patience = Patience(time.monotonic() + op.timeout_s, stop)
     try:
         with link.room(patience):
-            connection, session = _opened(link, patience)
+            connection, session = opened(link, patience)
             other = _another_key(op, connection)
             if other:
                 session.close()
@@ -123,7 +123,7 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
         )
 
 
-def _opened(link: Link, patience: Patience) -> "tuple[Connection, Session]":
+def opened(link: Link, patience: Patience) -> "tuple[Connection, Session]":
     """A channel. A connection that turns out to be dead before anything was sent is replaced once; a
     host that has no room (MaxSessions) is asked again."""
     dead_before = False
@@ -349,7 +349,7 @@ def aside(link: Link, argv: tuple[str, ...], patience: Patience) -> tuple[int | 
     none, and its output."""
     try:
         with link.room(patience, ending=True):
-            _, session = _opened(link, patience)
+            _, session = opened(link, patience)
             session.out, session.err = Kept(1 << 16), Kept(1 << 16)
             try:
                 session.begin(f"exec {line_of(argv)} </dev/null".encode())
