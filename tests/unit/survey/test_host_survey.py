@@ -99,7 +99,7 @@ def run_id() -> Iterator[str]:
 def test_what_a_run_left_is_found(run_id: str, shell: tuple[str, ...]) -> None:
     """By its folders and marks; not what other runs have there, nor commands that are still at work."""
     mark = f'export BREAKFIX_MARK={run_id}.bb.$$; exec "$@"'
-    here = LocalHost(shell=("sh", "-c", mark, "sh", *shell))
+    here = LocalHost({}, ("sh", "-c", mark, "sh", *shell))
     target = local_facts("x").identity
 
     found = take({"one": target, "two": target}, here, run_id)
