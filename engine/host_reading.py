@@ -48,12 +48,12 @@ def not_read(outcome: Outcome, name: str) -> Observation | None:
     if outcome.ok and not outcome.cut:
         return None
     if outcome.unreachable or outcome.gone:
-        return Observation(holds=False, detail=f"host {name}: {outcome.error}")
+        return Observation(holds=False, detail=outcome.error)
     said = last_line(outcome.stderr)
     if outcome.code == NOT_THERE and not outcome.error:
         return Observation(holds=False, detail=f"host {name}: {said}")
     if outcome.code is None or outcome.error:
-        return Observation(holds=None, detail=f"host {name}: {outcome.error or 'no answer'}")
+        return Observation(holds=None, detail=outcome.error or f"host {name}: no answer")
     why = said or ("too much output" if outcome.cut else f"exit code {outcome.code}")
     return Observation(holds=None, detail=f"host {name}: {why}")
 

@@ -86,9 +86,9 @@ class Command(Probe, Repair, frozen=True, kw_only=True):
             return Observation(holds=None, detail=f"nobody can become root on {name}")
         outcome = await look(port, self._op(facts, reads=True))
         if outcome.unreachable or outcome.gone:
-            return Observation(holds=False, detail=f"host {name}: {outcome.error}")
+            return Observation(holds=False, detail=outcome.error)
         if outcome.code is None:
-            return Observation(holds=None, detail=f"host {name}: {outcome.error}")
+            return Observation(holds=None, detail=outcome.error)
         if outcome.code in _NOT_STARTED and not self.shell and outcome.code != self.exit_code:
             why = _NOT_STARTED[outcome.code]
             return Observation(holds=None, detail=f"{self.argv[0]} {why} on {name}")

@@ -159,7 +159,7 @@ class _Session:
         return World(
             journal=self._journal,
             vehicles=Vehicles(endpoints, self._folder, secrets, clock, ssh=ssh),
-            streams=Streams(endpoints, clock),
+            streams=Streams(endpoints, clock, ssh),
             session=HttpSession(),
             secrets=secrets,
             threads=Threads(self._scenario.limits.concurrency),

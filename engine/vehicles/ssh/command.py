@@ -12,6 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
+from msgspec import structs
+
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
@@ -104,14 +106,14 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
     patience = Patience(time.monotonic() + op.timeout_s, stop)
     try:
         with link.room(patience):
-            connection, session = _opened(link, patience)
+            connection, session = opened(link, patience)
             other = _another_key(op, connection)
             if other:
                 session.close()
                 return Outcome(ok=False, gone=True, error=other)
             return _Running(link, op, mark, patience).outcome(connection, session, line)
     except NotReached as failure:
-        return Outcome(ok=False, error=str(failure))
+        return Outcome(ok=False, unreachable=failure.unreachable, error=str(failure))
     except Stopped:
         return Outcome(ok=False, error="was stopped before it began")
     except OutOfTime:
@@ -121,7 +123,7 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
         )
 
 
-def _opened(link: Link, patience: Patience) -> "tuple[Connection, Session]":
+def opened(link: Link, patience: Patience) -> "tuple[Connection, Session]":
     """A channel. A connection that turns out to be dead before anything was sent is replaced once; a
     host that has no room (MaxSessions) is asked again."""
     dead_before = False
@@ -284,12 +286,13 @@ class _Running:
     def _broken(self, session: "Session") -> Outcome:
         ended = self._end_all(session)
         left = "what was left of it was ended" if ended else "it may still run"
-        return self._made(
+        made = self._made(
             session,
             ok=False,
             unknown=self._op.changes != "no",
             error=f"the connection to {self._name} broke before {self._op.argv[0]} was over; {left}",
         )
+        return structs.replace(made, unreachable=True)
 
     def _made(
         self,
@@ -346,7 +349,7 @@ def aside(link: Link, argv: tuple[str, ...], patience: Patience) -> tuple[int | 
     none, and its output."""
     try:
         with link.room(patience, ending=True):
-            _, session = _opened(link, patience)
+            _, session = opened(link, patience)
             session.out, session.err = Kept(1 << 16), Kept(1 << 16)
             try:
                 session.begin(f"exec {line_of(argv)} </dev/null".encode())

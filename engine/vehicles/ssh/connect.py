@@ -192,7 +192,9 @@ def _resolved(host: Host, patience: Patience) -> list[Any]:
         why.append("no name server answers in time")
     if found:
         return found
-    raise NotReached(f"the name of {host.name} does not resolve: {host.address}: {why[0].lower()}")
+    raise NotReached(
+        f"the name of {host.name} does not resolve: {host.address}: {why[0].lower()}", ours=True
+    )
 
 
 def _connect(host: Host, made: socket.socket, address: Any, patience: Patience) -> None:

@@ -149,7 +149,7 @@ class KnownHosts:
                     os.close(descriptor)
         except OSError as error:
             raise NotReached(
-                f"the key of {host.name} cannot be written to {file}: {error.strerror}"
+                f"the key of {host.name} cannot be written to {file}: {error.strerror}", ours=True
             ) from None
 
     def _lines_of(self, file: str) -> tuple[dict[str, list[Line]], list[Line]]:
@@ -170,7 +170,7 @@ def _text_of(file: str) -> str:
     try:
         return Path(file).read_text("utf-8", "replace")
     except OSError as error:
-        raise NotReached(f"{file} cannot be read: {error.strerror}") from None
+        raise NotReached(f"{file} cannot be read: {error.strerror}", ours=True) from None
 
 
 def _indexed(text: str, file: str) -> tuple[dict[str, list[Line]], list[Line]]:

@@ -20,6 +20,9 @@ that has to be ended needs one more."""
 
 ENDINGS_MAX: Final = 2
 
+FOLLOWED_MAX: Final = 4
+"""So many of the commands at once may go on for the whole run, or there would be no room for others."""
+
 
 class Link:
     """One host. Thread-safe: one caller connects, the others wait for what comes of it."""
@@ -38,6 +41,7 @@ class Link:
         self._failure: NotReached | None = None
         self._commands = threading.BoundedSemaphore(COMMANDS_MAX)
         self._endings = threading.BoundedSemaphore(ENDINGS_MAX)
+        self._followed = threading.BoundedSemaphore(FOLLOWED_MAX)
         self._closed = False
 
     @property
@@ -55,6 +59,19 @@ class Link:
             yield
         finally:
             places.release()
+
+    @contextlib.contextmanager
+    def room_to_follow(self, patience: Patience) -> Iterator[None]:
+        """Room for a command that goes on. Raises NotReached where too many do."""
+        if not self._followed.acquire(blocking=False):
+            raise NotReached(
+                f"{self.host.name} is listened to by {FOLLOWED_MAX} commands already", ours=True
+            )
+        try:
+            with self.room(patience):
+                yield
+        finally:
+            self._followed.release()
 
     def connected(self, patience: Patience) -> "Connection":
         """The connection, made where there is none.
@@ -96,6 +113,7 @@ class Link:
             f"{failure.message} (it is tried again {when})",
             hint=failure.hint,
             refused=failure.refused,
+            ours=failure.ours,
         )
 
     def _connect(self, patience: Patience) -> "Connection":
@@ -143,12 +161,13 @@ class Link:
                 f"{self.host.name} is behind another host: {failure.message}",
                 hint=failure.hint,
                 refused=failure.refused,
+                ours=failure.ours,
             ) from None
 
     def _begin(self) -> None:
         with self._state:
             if self._closed:
-                raise NotReached("the connections of this run are closed")
+                raise NotReached("the connections of this run are closed", ours=True)
             self._breaker = self._breaker.begun()
 
     def _note(self, failure: NotReached) -> None:

@@ -134,6 +134,11 @@ class SshHosts:
         with self._lock:
             return self._link(host)
 
+    def link_and_mark(self, name: str) -> tuple[Link, str]:
+        """What there is to a host, and a mark for a command on it. Raises VehicleError where there is no
+        such host."""
+        return self.link(self._host(name)), command.new_mark(self.prefix)
+
     # --- holding the lock ---
 
     def _link(self, host: Host) -> Link:

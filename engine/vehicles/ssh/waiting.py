@@ -15,17 +15,29 @@ class NotReached(Exception):
     """There is no connection to a host, and nothing was sent.
 
     `refused`: it is there, but does not let us in, or is not who it should be. `passing`: it may go
-    well in a moment. The text is a sentence without its end; `hint` says what to do about it.
+    well in a moment. `ours`: it was not even asked, for something that is wrong on this side. The text is a sentence without its end; `hint` says what to do about it.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", refused: bool = False, passing: bool = False
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        refused: bool = False,
+        passing: bool = False,
+        ours: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.refused = refused
         self.passing = passing
+        self.ours = ours
+
+    @property
+    def unreachable(self) -> bool:
+        """The host (or what lies between) is at fault, and not our way of asking."""
+        return not self.refused and not self.ours
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
