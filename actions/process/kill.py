@@ -86,13 +86,10 @@ class Kill(Fault, frozen=True, kw_only=True):
         Literal["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGHUP"],
         Meta(description="The signal. All but SIGKILL can be caught, or ignored."),
     ] = "SIGKILL"
-    match: (
-        Annotated[
-            Match,
-            Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
-        ]
-        | None
-    ) = None
+    match: Annotated[
+        Match | None,
+        Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
+    ] = None
     start: Annotated[
         tuple[str, ...],
         Meta(description="The command that starts it again, and its arguments. Of hosts only."),
