@@ -40,8 +40,8 @@ Found = Literal["absent", "armed", "fired"]
 _ARM: Final = (
     SHELL
     + r"""
-dir=$1 ttl_s=$2 commands=$3
-shift 3
+dir=$1 ttl_s=$2 undos=$3 others=$4
+shift 4
 umask 077
 parent=${dir%/*}
 tries=0
@@ -58,17 +58,10 @@ fi
 # A text as one word of the shell, to be followed by others.
 quote() { printf '%s\n' "$1" | LC_ALL=C sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/' \\\\/"; }
 
-{
-  printf 'dir='
-  quote "$dir"
-  printf '%s\n' '
-rm -f "$dir/open"
-: >"$dir/fired"
-run() { "$@" </dev/null >>"$dir/log" 2>&1 || ok=no; }
-tries=0 ok=no
-while [ "$ok" = no ] && [ "$tries" -lt 5 ]; do
-[ "$tries" = 0 ] || sleep 1
-tries=$((tries + 1)) ok=yes'
+# Writes $1 commands, of which each is a number and so many words; rest is how many arguments are left over.
+put_commands() {
+  commands=$1
+  shift
   while [ "$commands" -gt 0 ]; do
     words=$1
     shift
@@ -81,8 +74,27 @@ tries=$((tries + 1)) ok=yes'
     echo
     commands=$((commands - 1))
   done
+  rest=$#
+}
+
+{
+  printf 'dir='
+  quote "$dir"
+  printf '%s\n' '
+rm -f "$dir/open"
+: >"$dir/fired"
+run() { "$@" </dev/null >>"$dir/log" 2>&1 || ok=no; }
+tries=0 ok=no
+while [ "$ok" = no ] && [ "$tries" -lt 5 ]; do
+[ "$tries" = 0 ] || sleep 1
+tries=$((tries + 1)) ok=yes'
+  put_commands "$undos" "$@"
+  shift $(($# - rest))
   printf '%s\n' 'done
-[ "$ok" = no ] || rm -rf "$dir"'
+[ "$ok" = yes ] || exit 1'
+  put_commands "$others" "$@"
+  shift $(($# - rest))
+  printf '%s\n' 'rm -rf "$dir"; rmdir "${dir%/*}" 2>/dev/null'
 } >"$dir/expire" && sh -n "$dir/expire" && : >"$dir/open" || {
   rm -rf "$dir"
   refuse "$dir cannot be written"
@@ -232,14 +244,15 @@ def armed(plan: Plan, facts: Facts, after_s: float) -> Plan:
         )
     root = _of_root(plan, host)
     folder = state_dir(host, root=root)
-    undo = [_on_host(op, host, root=root) for op in plan.undo]
     after = str(math.ceil(after_s))
-    counted = [word for argv in undo for word in (str(len(argv)), *argv)]
+    argvs = [_on_host(op, host, root=root) for op in (*plan.undo, *plan.disarm)]
+    counted = [word for argv in argvs for word in (str(len(argv)), *argv)]
+    counts = (str(len(plan.undo)), str(len(plan.disarm)))
     start, stop = _timer(host, folder, after, root=root)
     unit = _unit(host) if stop else ""
     return structs.replace(
         plan,
-        arm=(script(host, _ARM, folder, after, str(len(undo)), *counted, *start, root=root),),
+        arm=(script(host, _ARM, folder, after, *counts, *counted, *start, root=root),),
         apply=tuple(_fenced(op, folder) for op in plan.apply),
         undo=(_closed(host, folder, root=root), *plan.undo),
         disarm=(*plan.disarm, script(host, _DISARM, folder, unit, *stop, root=root)),

@@ -5,9 +5,11 @@ Properties and their values are those of systemctl(1) and org.freedesktop.system
 
 from typing import Final
 
+from msgspec import structs
+
 from breakfix.engine.action import HostFacts
 from breakfix.engine.errors import PreconditionError
-from breakfix.engine.host_ops import require_root, script
+from breakfix.engine.host_ops import require_root, script, state_dir
 from breakfix.engine.ops import Check, ExecOp
 
 SYSTEMD: Final = "systemd as the host's first process"
@@ -106,3 +108,65 @@ def is_up(facts: HostFacts, unit: str) -> Check:
 def unit_op(facts: HostFacts, text: str, unit: str, *args: str) -> ExecOp:
     """A script as root with the whole name of a unit as its ``$1``."""
     return script(facts, KNOWN + text, unit_name(unit), *args, root=True)
+
+
+ACTIVE: Final = """
+state=$(systemctl show --property=ActiveState --value -- "$1") || exit 4
+printf '{"active_state": "%s"}' "$state"
+"""
+
+SUPPORTS: Final = r"""
+# Refuses the unit where one of those named depends on it: that would be stopped with it.
+supports_none() {
+  above=$(systemctl list-dependencies --reverse --plain --no-pager --all -- "$unit") || exit 4
+  for control do
+    case "
+$above
+" in *[[:space:]]"$control"[[:space:]]*)
+      echo "refused: $control, which carries our own connection, depends on $unit" >&2
+      exit 5 ;;
+    esac
+  done
+}
+"""
+"""Goes behind `KNOWN`: ``supports_none UNIT...``."""
+
+_BROKEN: Final = "broken"
+"""The file in the state folder of a fault that says that it was about to break its unit."""
+
+_START: Final = f"""
+# Where nothing was broken, nothing is to be started.
+[ -e "$2/{_BROKEN}" ] || exit 0
+""" + """
+known "$1"
+[ "$(get ActiveState)" != active ] || exit 0
+systemctl reset-failed -- "$unit" 2>/dev/null
+systemctl start -- "$unit"
+"""
+_OVER: Final = f"""
+state=$(systemctl show --property=ActiveState --value -- "$1") || exit 4
+over=true
+[ "$state" = active ] || [ ! -e "$2/{_BROKEN}" ] || over=false
+""" + """
+printf '{"active_state": "%s", "over": %s}' "$state" "$over"
+"""
+
+
+def undo_of(facts: HostFacts, unit: str) -> ExecOp:
+    """What starts a unit that a fault has broken, unless it runs again by itself."""
+    folder = state_dir(facts, root=True)
+    return structs.replace(unit_op(facts, _START, unit, folder), timeout_s=100.0)
+
+
+def over(facts: HostFacts, unit: str) -> Check:
+    """A unit that a fault has broken is active again."""
+    name = unit_name(unit)
+    return Check(
+        op=script(facts, _OVER, name, state_dir(facts, root=True), root=True, changes="no"),
+        pick="/over",
+        is_="eq",
+        value=True,
+        within_s=30.0,
+        every_s=0.2,
+        asked=f"unit {name} of {facts.identity.name} is active again",
+    )

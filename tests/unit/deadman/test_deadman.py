@@ -20,7 +20,7 @@ from breakfix.engine.action import DockerFacts, HostFacts, NoFacts
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.ops import DockerOp, ExecOp, Identity, Plan
-from breakfix.engine.vehicles.marked import mark_of
+from breakfix.engine.vehicles.procfs import mark_of
 
 LONG_S = 600.0
 PATIENCE_S = 30.0
