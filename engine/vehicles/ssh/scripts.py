@@ -23,7 +23,7 @@ END_MARK: Final = f"""\
 rounds=0
 while [ $rounds -lt 100 ]; do
   found=
-  for file in $(grep -lsF "{MARK_NAME}=$1." /proc/[0-9]*/environ); do
+  for file in $(grep -lszF "{MARK_NAME}=$1." /proc/[0-9]*/environ); do
     pid=${{file#/proc/}}
     found="$found ${{pid%/environ}}"
   done
@@ -47,7 +47,7 @@ session_of() {{
 }}
 ended=0
 done=" "
-for file in $(grep -lsF "{MARK_NAME}=$1" /proc/[0-9]*/environ); do
+for file in $(grep -lszF "{MARK_NAME}=$1" /proc/[0-9]*/environ); do
   mark=$(tr '\\0' '\\n' 2>/dev/null <"$file" | sed -n 's/^{MARK_NAME}=//p')
   case $mark in "$1"*.*) ;; *) continue ;; esac
   case $done in *" $mark "*) continue ;; esac
@@ -56,7 +56,7 @@ for file in $(grep -lsF "{MARK_NAME}=$1" /proc/[0-9]*/environ); do
   read -r stat 2>/dev/null <"/proc/$first/stat" || continue
   read -r name 2>/dev/null <"/proc/$first/comm" || continue
   [ "$(session_of "$stat")" = "$first" ] || continue
-  [ "$name" = sudo ] || grep -qsF "{MARK_NAME}=$mark" "/proc/$first/environ" || continue
+  [ "$name" = sudo ] || grep -qszF "{MARK_NAME}=$mark" "/proc/$first/environ" || continue
   sh -c "$2" sh "${{mark%.*}}" && ended=$((ended + 1))
 done
 echo $ended
