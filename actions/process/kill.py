@@ -36,16 +36,21 @@ if [ -r "$1/chosen" ]; then
 fi
 printf '{"ended": %s, "alive": %s}' "$ended" "$alive"
 """
-_MATCHING: Final = FIND + r"""
-find_all name "$1" pidfile "$2" port "$3"
+_OVER: Final = FIND + r"""
+dir=$1
+find_all name "$2" pidfile "$3" port "$4"
 set -- $found
-printf '{"matching": %s}' "$#"
+over=true
+[ $# -gt 0 ] || [ ! -e "$dir/chosen" ] || over=false
+printf '{"over": %s, "matching": %s}' "$over" "$#"
 """
 _START: Final = FIND + r"""
-find_all name "$1" pidfile "$2" port "$3"
+# Where nothing was killed, nothing is to be started.
+[ -e "$1/chosen" ] || exit 0
+find_all name "$2" pidfile "$3" port "$4"
 # Whoever has started it meanwhile is not to be disturbed.
 [ -z "$found" ] || exit 0
-shift 3
+shift 4
 (
   unset BREAKFIX_MARK
   trap '' HUP
@@ -81,13 +86,10 @@ class Kill(Fault, frozen=True, kw_only=True):
         Literal["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGHUP"],
         Meta(description="The signal. All but SIGKILL can be caught, or ignored."),
     ] = "SIGKILL"
-    match: (
-        Annotated[
-            Match,
-            Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
-        ]
-        | None
-    ) = None
+    match: Annotated[
+        Match | None,
+        Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
+    ] = None
     start: Annotated[
         tuple[str, ...],
         Meta(description="The command that starts it again, and its arguments. Of hosts only."),
@@ -129,7 +131,7 @@ class Kill(Fault, frozen=True, kw_only=True):
         number = self.signal.removeprefix("SIG")
         see = script(facts, _SEE, folder, root=True, changes="no")
         args = match.args()
-        matching = script(facts, _MATCHING, *args, root=True, changes="no")
+        over = script(facts, _OVER, folder, *args, root=True, changes="no")
         effect = (
             Check(
                 op=see, pick="/ended", is_="ge", value=1, asked=f"processes {words} that have ended"
@@ -151,16 +153,16 @@ class Kill(Fault, frozen=True, kw_only=True):
         return Plan(
             apply=(apply,),
             effect=effect,
-            undo=(script(facts, _START, *args, *self.start, root=True),),
+            undo=(script(facts, _START, folder, *args, *self.start, root=True),),
             gone=(
                 Check(
-                    op=matching,
-                    pick="/matching",
-                    is_="ge",
-                    value=1,
+                    op=over,
+                    pick="/over",
+                    is_="eq",
+                    value=True,
                     within_s=20.0,
                     every_s=0.2,
-                    asked=f"processes {words}",
+                    asked=f"there are processes {words} again",
                 ),
             ),
         )

@@ -57,13 +57,10 @@ class Pause(Fault, frozen=True, kw_only=True):
     lasting: ClassVar[bool] = True
     examples = ({}, {"match": {"port": 5432}})
 
-    match: (
-        Annotated[
-            Match,
-            Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
-        ]
-        | None
-    ) = None
+    match: Annotated[
+        Match | None,
+        Meta(description="Which processes of a host: `name`, `pidfile`, `port`. Of hosts only."),
+    ] = None
 
     def plan(self, facts: ProcessFacts | HostFacts) -> Plan:
         """Stop everything that is meant, until it is continued."""

@@ -5,9 +5,11 @@ Properties and their values are those of systemctl(1) and org.freedesktop.system
 
 from typing import Final
 
+from msgspec import structs
+
 from breakfix.engine.action import HostFacts
 from breakfix.engine.errors import PreconditionError
-from breakfix.engine.host_ops import require_root, script
+from breakfix.engine.host_ops import require_root, script, state_dir
 from breakfix.engine.ops import Check, ExecOp
 
 SYSTEMD: Final = "systemd as the host's first process"
@@ -129,24 +131,42 @@ $above
 """
 """Goes behind `KNOWN`: ``supports_none UNIT...``."""
 
-START: Final = """
+_BROKEN: Final = "broken"
+"""The file in the state folder of a fault that says that it was about to break its unit."""
+
+_START: Final = f"""
+# Where nothing was broken, nothing is to be started.
+[ -e "$2/{_BROKEN}" ] || exit 0
+""" + """
 known "$1"
 [ "$(get ActiveState)" != active ] || exit 0
 systemctl reset-failed -- "$unit" 2>/dev/null
 systemctl start -- "$unit"
 """
-"""Starts a unit that is not active."""
+_OVER: Final = f"""
+state=$(systemctl show --property=ActiveState --value -- "$1") || exit 4
+over=true
+[ "$state" = active ] || [ ! -e "$2/{_BROKEN}" ] || over=false
+""" + """
+printf '{"active_state": "%s", "over": %s}' "$state" "$over"
+"""
 
 
-def is_active(facts: HostFacts, unit: str) -> Check:
-    """The unit is active, once: what it was before a fault."""
+def undo_of(facts: HostFacts, unit: str) -> ExecOp:
+    """What starts a unit that a fault has broken, unless it runs again by itself."""
+    folder = state_dir(facts, root=True)
+    return structs.replace(unit_op(facts, _START, unit, folder), timeout_s=100.0)
+
+
+def over(facts: HostFacts, unit: str) -> Check:
+    """A unit that a fault has broken is active again."""
     name = unit_name(unit)
     return Check(
-        op=script(facts, ACTIVE, name, changes="no"),
-        pick="/active_state",
+        op=script(facts, _OVER, name, state_dir(facts, root=True), root=True, changes="no"),
+        pick="/over",
         is_="eq",
-        value="active",
+        value=True,
         within_s=30.0,
         every_s=0.2,
-        asked=f"unit {name} of {facts.identity.name} is active",
+        asked=f"unit {name} of {facts.identity.name} is active again",
     )

@@ -6,12 +6,12 @@ from msgspec import Meta, structs
 
 from breakfix.actions.systemd import (
     ROOT,
-    START,
     SUPPORTS,
     SYSTEMD,
-    is_active,
+    over,
     require_not_control,
     require_systemd,
+    undo_of,
     unit_name,
     unit_op,
 )
@@ -28,7 +28,7 @@ spare "$@"
 supports_none "$@"
 pid=$(get MainPID)
 [ "${pid:-0}" -gt 0 ] && look_at "$pid" || refuse "unit $unit is $(get ActiveState) and has no process of its own"
-echo "$pid $start" >"$dir/main" || exit 1
+echo "$pid $start" >"$dir/main" && : >"$dir/broken" || exit 1
 systemctl kill --signal="$signal" -- "$unit"
 """
 _SEE = SHELL + r"""
@@ -67,7 +67,6 @@ class Kill(Fault, frozen=True, kw_only=True):
         require_not_control(facts, self.unit, "systemd.kill")
         name, folder = unit_name(self.unit), state_dir(facts, root=True)
         apply = unit_op(facts, _KILL, self.unit, folder, self.signal, *facts.control_units)
-        undo = unit_op(facts, START, self.unit)
         return Plan(
             apply=(structs.replace(apply, level="incarnation"),),
             effect=(
@@ -80,6 +79,6 @@ class Kill(Fault, frozen=True, kw_only=True):
                     asked=f"the main process of unit {name} of {facts.identity.name} is gone",
                 ),
             ),
-            undo=(structs.replace(undo, timeout_s=100.0),),
-            gone=(is_active(facts, self.unit),),
+            undo=(undo_of(facts, self.unit),),
+            gone=(over(facts, self.unit),),
         )

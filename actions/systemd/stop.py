@@ -2,30 +2,32 @@
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, structs
+from msgspec import Meta
 
 from breakfix.actions.systemd import (
     ACTIVE,
     ROOT,
-    START,
     SUPPORTS,
     SYSTEMD,
-    is_active,
+    over,
     require_not_control,
     require_systemd,
+    undo_of,
     unit_name,
     unit_op,
 )
 from breakfix.engine.action import Fault, HostFacts
-from breakfix.engine.host_ops import UnitName, script
+from breakfix.engine.host_ops import UnitName, script, state_dir
 from breakfix.engine.ops import Check, Kind, Plan
 
 _STOP = SUPPORTS + r"""
 known "$1"
-shift
+dir=$2
+shift 2
 spare "$@"
 supports_none "$@"
 [ "$(get ActiveState)" = active ] || { echo "unit $unit is $(get ActiveState), not active" >&2; exit 5; }
+: >"$dir/broken" || exit 1
 # Not waited for: a unit may take its time, and that it is stopped is looked for anyway.
 systemctl stop --no-block -- "$unit"
 """
@@ -51,10 +53,9 @@ class Stop(Fault, frozen=True, kw_only=True):
         """Stop it, start it."""
         require_systemd(facts, "systemd.stop")
         require_not_control(facts, self.unit, "systemd.stop")
-        name = unit_name(self.unit)
-        undo = unit_op(facts, START, self.unit)
+        name, folder = unit_name(self.unit), state_dir(facts, root=True)
         return Plan(
-            apply=(unit_op(facts, _STOP, self.unit, *facts.control_units),),
+            apply=(unit_op(facts, _STOP, self.unit, folder, *facts.control_units),),
             effect=(
                 Check(
                     op=script(facts, ACTIVE, name, changes="no"),
@@ -67,6 +68,6 @@ class Stop(Fault, frozen=True, kw_only=True):
                     asked=f"state of unit {name} of {facts.identity.name}",
                 ),
             ),
-            undo=(structs.replace(undo, timeout_s=100.0),),
-            gone=(is_active(facts, self.unit),),
+            undo=(undo_of(facts, self.unit),),
+            gone=(over(facts, self.unit),),
         )

@@ -49,7 +49,7 @@ INSPECTED = json.loads((Path(__file__).parent / "inspected.json").read_text())
 NETWORKS = INSPECTED["inspect"]["NetworkSettings"]["Networks"]
 
 SENTENCE = re.compile(r"[A-Z][^\n]*[.]")
-UNITS = ("s", "ms", "bytes", "bits", "count", "cpus", "percent")
+UNITS = ("s", "ms", "bytes", "bits", "count", "cpus", "workers", "percent")
 BOUNDS = ("min", "max")
 NAMES_OF_THINGS = ("port", "status", "code")
 """Numbers that measure nothing: they have no unit."""
