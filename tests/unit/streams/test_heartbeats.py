@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 
@@ -73,7 +74,8 @@ def test_an_address_that_is_taken_is_broken(streams: Streams, port: int) -> None
 
 def test_a_source_without_a_host_or_an_engine_is_none(streams: Streams) -> None:
     """It is as one that was never opened."""
-    for kind in ("file", "journal", "logs"):
-        one = Source(kind=kind, endpoint="x", object_id="/x")  # type: ignore[arg-type]
+    kinds: tuple[Literal["file", "journal", "logs"], ...] = ("file", "journal", "logs")
+    for kind in kinds:
+        one = Source(kind=kind, endpoint="x", object_id="/x")
         streams.open(one)
         assert streams.occurrences(one) is None

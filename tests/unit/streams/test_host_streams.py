@@ -61,12 +61,17 @@ class FollowedHere:
         )
         self.pid = self._process.pid
         self._lost = False
-        self.stderr = ""
+        self._said = ""
 
     @property
     def exit_code(self) -> int | None:
         """None where the connection was lost."""
         return None if self._lost else self._process.returncode
+
+    @property
+    def stderr(self) -> str:
+        """All that it said there."""
+        return self._said
 
     def lines(self) -> Iterator[Heard]:
         """Until it ends."""
@@ -75,7 +80,7 @@ class FollowedHere:
         for line in self._process.stdout:
             if line.endswith(b"\n"):
                 yield Heard(line[:-1].decode(), len(line))
-        self.stderr = self._process.stderr.read().decode()
+        self._said = self._process.stderr.read().decode()
         self._process.wait()
 
     def cut(self) -> None:
