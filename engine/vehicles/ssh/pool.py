@@ -144,7 +144,7 @@ class SshHosts:
     def link_and_mark(self, name: str) -> tuple[Link, str]:
         """What there is to a host, and a mark for a command on it. Raises VehicleError where there is no
         such host."""
-        return self.link(self._host(name)), command.new_mark(self.prefix)
+        return self.link(self._host(name)), new_mark(self.prefix)
 
     # --- holding the lock ---
 
