@@ -20,10 +20,12 @@ from breakfix.engine.events import (
 
 class OpenFault(Struct, frozen=True, kw_only=True):
     """A fault that was intended and not yet seen gone. `open_at_s` is the last instant at which it was
-    surely there, `repaired_at_s` when a repair on its target last succeeded since."""
+    surely there, `repaired_at_s` when a repair on its target last succeeded since. `applied`: its ops ran, and
+    none of them was refused."""
 
     intent: FaultIntended
     started_at_s: float | None = None
+    applied: bool = False
     active: bool = False
     open_at_s: float | None = None
     repaired_at_s: float | None = None
@@ -47,7 +49,9 @@ def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
             found[event.fault] = OpenFault(intent=event)
         elif isinstance(event, FaultApplied) and event.fault in found:
             found[event.fault] = structs.replace(
-                found[event.fault], started_at_s=event.started_at_s
+                found[event.fault],
+                started_at_s=event.started_at_s,
+                applied=event.unknown or not event.error,
             )
         elif isinstance(event, FaultActive) and event.fault in found:
             found[event.fault] = structs.replace(found[event.fault], active=True)

@@ -159,12 +159,18 @@ def _unit(plan: RunPlan, step: Step, unit: Unit, links: Sequence[Link]) -> Itera
         ):
             yield from (f"      {word:<8} {line}" for line in lines)
     if step.phase == "inject":
-        dead_man = plan.dead_man.get(unit.id, "")
-        yield f"      holds    {_holds(step)}; if the engine dies: {dead_man}"
+        yield f"      holds    {_holds(step)}; {_without_engine(plan.dead_man.get(unit.id, ''))}"
     if step.phase == "remediate":
         stays = "is kept" if step.after_run == "keep" else "is put back"
         yield f"      stays    after the run it {stays}"
     yield from (f"      unknown  {name}" for name in unit.unknown)
+
+
+def _without_engine(dead_man: str) -> str:
+    """What ends a fault where the engine does not."""
+    if "timer, " in dead_man:
+        return f"dead-man: {dead_man}"
+    return f"if the engine dies: {dead_man}"
 
 
 def _begins(links: Sequence[Link]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine import deadman
 from breakfix.engine.action import (
     Action,
     Facts,
@@ -143,9 +144,12 @@ def _try(
     action: Fault | Repair, facts: Facts, possible: Sequence[Facts]
 ) -> tuple[Plan | None, PreconditionError | None]:
     """The plan with the facts of now; else with facts as they may be, and why not with those of
-    now."""
+    now. What would be done about a dead engine is left out: it says nothing new to people."""
     try:
-        return action.plan(facts), None
+        plan = action.plan(facts)
+        if isinstance(action, Fault):
+            deadman.armed(plan, facts, deadman.GRACE_S)
+        return plan, None
     except PreconditionError as refused:
         return _first_that_plans(action, possible), refused
 
@@ -167,7 +171,10 @@ def _unknown_names(plan: Plan | None) -> tuple[str, ...]:
     if "<unknown: " not in text:
         return ()
     found = [name[len("<unknown: ") : -1] for name in UNKNOWN_PATTERN.findall(text)]
-    # Marks and lives only tell our own vehicles which target is meant.
+    # Marks and lives only tell our own vehicles which target is meant, and a fault on a host gets a name
+    # for what it keeps there when it begins.
     return tuple(
-        name for name in dict.fromkeys(found) if not name.startswith(("mark of", "life of"))
+        name
+        for name in dict.fromkeys(found)
+        if not name.startswith(("mark of", "life of", "name of the fault"))
     )

@@ -1,18 +1,20 @@
 """What the parts of one run share: the journal, the plan, the world, and what is known by now."""
 
 import random
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from breakfix.engine.action import Action, Facts, NoFacts, ProcessFacts
+from breakfix.engine.action import Action, DockerFacts, Facts, HostFacts, NoFacts, ProcessFacts
+from breakfix.engine.errors import EngineError
 from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
 from breakfix.engine.expressions import has_expressions, render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import Step
-from breakfix.engine.ops import Plan
+from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run.arming import nearest_faults
 from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.sampling.http_session import HttpSession
@@ -21,11 +23,12 @@ from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.schedule import joined_state
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
-from breakfix.engine.targets import docker, process
+from breakfix.engine.targets import docker, host, process
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 if TYPE_CHECKING:
     from breakfix.engine.run.observers import Observers
+    from breakfix.engine.vehicles.ssh.pool import SshHosts
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -64,6 +67,7 @@ class RunContext:
             session=world.session,
             secrets=world.secrets,
             threads=world.threads,
+            clock=world.journal.now_s,
             streams=world.streams,
         )
         self.actions = actions
@@ -160,22 +164,39 @@ class RunContext:
         known = self._facts[key]
         if isinstance(known, ProcessFacts):
             return process.facts(known, self.vehicles, allow=allow)
+        if isinstance(known, HostFacts):
+            return host.facts(self._ssh, known.identity.endpoint, allow)
         assert not isinstance(known, NoFacts)
-        endpoint = self.vehicles.endpoints[known.identity.endpoint]
-        return docker.facts(endpoint, known.identity, allow)
+        return self._container(known.identity, allow)
 
-    def rebind(self, key: str, cause: str) -> None:
-        """Read the identity of a target anew after a step that changes it; blocking."""
+    @property
+    def _ssh(self) -> "SshHosts":
+        """The connections to hosts. Raises EngineError where there are none."""
+        if self.vehicles.ssh is None:
+            raise EngineError("This run has no connections to hosts.")
+        return self.vehicles.ssh
+
+    def _container(self, identity: Identity, allow: tuple[str, ...] = ()) -> DockerFacts:
+        endpoint = self.vehicles.endpoints[identity.endpoint]
+        found = docker.facts(endpoint, identity, allow)
+        if endpoint.host is None:
+            return found
+        return msgspec.structs.replace(found, host=host.facts(self._ssh, endpoint.host.name))
+
+    def rebind(self, key: str, cause: str, stop: threading.Event) -> None:
+        """Read the identity of a target anew after a step that changes it; blocking. A host may be about to
+        come back: it is waited for until `stop` is set. Raises EngineError where it does not."""
         known = self._facts[key]
         assert not isinstance(known, NoFacts)
         fresh: Facts
         if isinstance(known, ProcessFacts):
             fresh = process.facts(known, self.vehicles)
+        elif isinstance(known, HostFacts):
+            fresh = host.facts_when_back(self._ssh, known.identity.endpoint, stop)
         else:
             # By name: a container that was made again has another id.
             by_name = msgspec.structs.replace(known.identity, object_id=known.identity.name)
-            endpoint = self.vehicles.endpoints[known.identity.endpoint]
-            fresh = docker.facts(endpoint, by_name, ())
+            fresh = self._container(by_name)
         self._facts[key] = fresh
         if self.observers is not None:
             self.observers.rebound(key, fresh)

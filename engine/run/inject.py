@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from msgspec import Struct
 
+from breakfix.engine import deadman
 from breakfix.engine.action import Fault
 from breakfix.engine.ending import end, end_if_gone
 from breakfix.engine.errors import PlanError
@@ -208,24 +209,28 @@ class Injector:
         context = self._context
 
         def attempt_it(stop: threading.Event) -> Injected:
-            plan = action.plan(context.facts(unit.binding, step.allow))
+            fault, hold_s = f"{unit.id}#{attempt}", self._hold_s(step)
+            run_id = context.journal.path.parent.name
+            facts = deadman.named(context.facts(unit.binding, step.allow), run_id, fault)
+            plan = action.plan(facts)
             if why := why_not_safe(plan, step.allow):
                 raise PlanError(f"{step.uses} is refused: {why}.")
+            after_s = deadman.ttl_s(hold_s, self._rest_s(), plan)
             intent = FaultIntended(
-                fault=f"{unit.id}#{attempt}",
+                fault=fault,
                 unit=unit.id,
                 action=step.uses,
                 target=unit.binding or "",
-                plan=plan,
+                plan=deadman.armed(plan, facts, after_s),
                 lasting=action.lasting,
-                hold_s=self._hold_s(step),
+                hold_s=hold_s,
                 due_at_s=due_at_s,
             )
             result = inject(intent, context.journal, context.vehicles, stop)
             if result.fault is not None and result.fault.started_at_s is not None:
                 context.fault_starts.setdefault(step.id, result.fault.started_at_s)
             if result.active and plan.rebinds and unit.binding is not None:
-                context.rebind(unit.binding, step.id)
+                context.rebind(unit.binding, step.id, stop)
             return result
 
         timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
@@ -236,6 +241,10 @@ class Injector:
             return seconds(step.hold.at_most)
         if step.hold is not None:
             return seconds(step.hold)
+        return self._rest_s()
+
+    def _rest_s(self) -> float:
+        """Until the deadline."""
         deadline_s = seconds(self._context.plan.scenario.limits.deadline)
         return max(0.0, deadline_s - self._context.now_s())
 

@@ -5,9 +5,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import anyio
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from breakfix.engine.action import Repair
+from breakfix.engine import deadman
+from breakfix.engine.action import Facts, HostFacts, Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
@@ -90,7 +91,7 @@ async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) ->
     def perform(stop: threading.Event) -> Performed:
         started_at_s = context.now_s()
         try:
-            plan = action.plan(context.facts(unit.binding, step.allow))
+            plan = action.plan(_facts(context, step, unit, attempt))
         except PreconditionError as error:
             # The system is not in the state that this repair needs: it did not repair.
             return Performed(
@@ -118,10 +119,21 @@ async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) ->
             )
         )
         if done.ok and plan.rebinds and unit.binding is not None:
-            context.rebind(unit.binding, step.id)
+            context.rebind(unit.binding, step.id, stop)
         return done
 
     return await context.threads.call(perform, context.threads.effects, timeout_s)
+
+
+def _facts(context: RunContext, step: Step, unit: Unit, attempt: int) -> Facts:
+    """Fresh facts; of a host with the name under which the repair keeps what it is to put back, and
+    without one where it stays."""
+    facts = context.facts(unit.binding, step.allow)
+    if not isinstance(facts, HostFacts):
+        return facts
+    if step.after_run != "put_back":
+        return structs.replace(facts, token="")
+    return deadman.named(facts, context.journal.path.parent.name, f"{unit.id}#{attempt}")
 
 
 def carry_out(context: RunContext, plan: Plan, stop: threading.Event) -> Performed:

@@ -28,7 +28,8 @@ async def observe(senses: Senses, sight: Sight, facts: Sequence[Facts]) -> Obser
 async def observe_each(
     senses: Senses, sight: Sight, facts: Sequence[Facts]
 ) -> list[Observation]:
-    """The same, what each target showed on its own, in the order in which they answered."""
+    """The same, what each target showed, in the order in which they answered; a probe that judges them
+    all together has done so."""
     seen: list[Observation] = []
 
     async def one(each: Facts) -> None:
@@ -36,11 +37,22 @@ async def observe_each(
 
     if len(facts) == 1:
         await one(facts[0])
-        return seen
-    async with anyio.create_task_group() as group:
-        for each in facts:
-            group.start_soon(one, each)
-    return seen
+    else:
+        async with anyio.create_task_group() as group:
+            for each in facts:
+                group.start_soon(one, each)
+    return _judged_together(sight.probe, seen)
+
+
+def _judged_together(probe: Probe, seen: list[Observation]) -> list[Observation]:
+    try:
+        judged = list(probe.judge_all(seen))
+    except Exception as error:
+        why = f"the probe raised {type(error).__name__}: {error}"
+        return [Observation(holds=None, detail=why) for _ in seen]
+    if len(judged) != len(seen) or not all(isinstance(each, Observation) for each in judged):
+        return [Observation(holds=None, detail="the probe lost an observation") for _ in seen]
+    return judged
 
 
 def merge(observations: list[Observation], *, occurrence: bool) -> Observation:

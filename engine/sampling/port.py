@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 from msgspec import Struct, structs
@@ -23,6 +23,8 @@ class Senses(Struct, kw_only=True):
     session: HttpSession
     secrets: Secrets
     threads: Threads
+    clock: Callable[[], float]
+    """The instant of the run."""
     streams: Streams | None = None
 
 
@@ -66,6 +68,11 @@ class ProbePort:
         self.since_s = since_s
         self._senses = senses
         self._budget = budget
+
+    @property
+    def now_s(self) -> float:
+        """This instant of the run."""
+        return self._senses.clock()
 
     async def read(self, op: Op) -> Outcome:
         """Execute an op that reads, within the time-out of the sample."""

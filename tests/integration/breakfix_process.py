@@ -2,15 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 
 class Cli:
@@ -56,6 +52,13 @@ class Cli:
         out, err = process.communicate(timeout=self.bound_s)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def record(self) -> dict[str, Any]:
+        """What the newest run's report says, as JSON."""
+        done = self.run("report", "last", "--format", "json")
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def journal(self) -> list[dict[str, Any]]:
         """The lines of the newest run's journal, as far as they are whole."""
         runs = sorted(
@@ -100,13 +103,3 @@ class Cli:
         ]
         assert len(found) == 1, found
         return found[0]
-
-
-@pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
-    """breakfix as a process, with a home of its own; whatever carries a mark of a run in it is ended at the end."""
-    cli = Cli(tmp_path)
-    yield cli
-    for mark in cli.marks():
-        for pid in cli.carriers(mark):
-            os.kill(pid, signal.SIGKILL)
