@@ -57,13 +57,18 @@ class SshHosts:
         return command.run(link, op, command.new_mark(self.prefix), stop)
 
     def identify(self, name: str) -> Host:
+        """Connect to a host, as `pinned` does; from now on its name means the host that has answered."""
+        self.hosts[name] = structs.replace(self.pinned(self._host(name)), name=name)
+        return self.hosts[name]
+
+    def pinned(self, host: Host) -> Host:
         """Connect to a host; the host with the key pinned that it has shown, and so the one that it
         lies behind. From now on it must show that one.
 
         Raises EngineUnavailable, or PermissionRefused where it is there but does not let us in, or
         is not who it should be.
         """
-        link = self.link(self._host(name))
+        link = self.link(host)
         try:
             link.connected(Patience(time.monotonic() + IDENTIFY_S))
         except NotReached as failure:
@@ -72,12 +77,10 @@ class SshHosts:
             raise kind(text, hint=failure.hint) from None
         except OutOfTime:
             raise EngineUnavailable(
-                f"Host {name} was not reached within {IDENTIFY_S:g} s."
+                f"Host {host.name} was not reached within {IDENTIFY_S:g} s."
             ) from None
         with self._lock:
-            pinned = self._pinned(link)
-        self.hosts[name] = structs.replace(pinned, name=name)
-        return self.hosts[name]
+            return structs.replace(self._pinned(link), name=host.name)
 
     def end_commands(self, run_id: str) -> int:
         """End the commands that an engine which is gone left in flight on the hosts; how many there
