@@ -41,9 +41,9 @@ for path in "/run/breakfix/$run".* /tmp/breakfix-*/"$run".*; do
 done
 end
 list processes
-for file in $(grep -lsF "BREAKFIX_MARK=$run." /proc/[0-9]*/environ); do
+for file in $(grep -lszF "BREAKFIX_MARK=$run." /proc/[0-9]*/environ); do
   # This command and what it has started carry a mark of their own.
-  if grep -qsF "BREAKFIX_MARK=$BREAKFIX_MARK" "$file"; then continue; fi
+  if grep -qszF "BREAKFIX_MARK=$BREAKFIX_MARK" "$file"; then continue; fi
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done

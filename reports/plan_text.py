@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from breakfix.engine.action import HostFacts
 from breakfix.engine.describe import describe, describe_check
 from breakfix.engine.model import Hold, LocalCommand, Step
 from breakfix.engine.ops import ExecOp, Plan
@@ -56,6 +57,27 @@ def _targets(plan: RunPlan) -> Iterator[str]:
         yield f"  {name:<{width}}  {chosen.share}: {_members(chosen)}"
         if name in plan.blast:
             yield f"  {'':<{width}}  under a fault: {plan.blast[name]}"
+    yield from _hosts(plan)
+
+
+def _hosts(plan: RunPlan) -> Iterator[str]:
+    hosts = {
+        key: binding.facts
+        for key, binding in plan.bindings.items()
+        if isinstance(binding.facts, HostFacts)
+    }
+    if not hosts:
+        return
+    yield ""
+    yield "Hosts"
+    width = max(map(len, hosts))
+    for name, facts in list(hosts.items())[:UNITS_SHOWN_MAX]:
+        key, _, where = facts.identity.object_id.partition("@")
+        root = {"login": "is root", "sudo": "root by sudo", "": "never root"}[facts.root]
+        started = "systemd" if facts.systemd else "no systemd"
+        yield f"  {name:<{width}}  {facts.user} at {where}, {root}, {started}, key {key}"
+    if len(hosts) > UNITS_SHOWN_MAX:
+        yield f"  ... and {len(hosts) - UNITS_SHOWN_MAX} more"
 
 
 def _members(chosen: TargetSet) -> str:

@@ -277,7 +277,7 @@ def certificate(record: Record) -> str:
         left = {change.target for change in survey.changes if change.why == "residue"}
         clean = clean and not left
         counted.append(
-            f"{len(survey.targets) - len(left)} of {len(survey.targets)} containers as before"
+            f"{len(survey.targets) - len(left)} of {len(survey.targets)} targets as before"
         )
     if put_back:
         counted.append(f"{sum(r.ok for r in put_back)} of {len(put_back)} repairs put back")

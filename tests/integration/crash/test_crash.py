@@ -51,7 +51,7 @@ def _on_a_container(request: pytest.FixtureRequest, case: Case) -> Arena:
     one: Identity = container(HostConfig={"NetworkMode": net}, NetworkingConfig=endpoints)
 
     def survey() -> dict[str, str]:
-        fields = dict(take({"app": one}, engine.vehicles)["app"])
+        fields = dict(take({"app": one}, engine.vehicles, "crash")["app"])
         look = ExecOp(via="container", argv=("test", "-e", "/tmp/broken"), target=one, changes="no")
         fields["broken"] = str(engine.vehicles.run(look).code)
         return fields

@@ -99,7 +99,7 @@ def test_the_configuration_of_ssh_counts(config: SshConfig, tmp_path: Path) -> N
 
 def test_what_the_scenario_says_wins(config: SshConfig) -> None:
     """Over ~/.ssh/config; what stands at one host wins over what is said for all."""
-    said = {"user": "ops", "port": 22, "key": "~/k", "known_hosts": "/kh"}
+    said: dict[str, Any] = {"user": "ops", "port": 22, "key": "~/k", "known_hosts": "/kh"}
     one, two = chosen(config, hosts=["db-1", "root@db-2:2022"], **said)
 
     assert (one.user, one.port, one.known_hosts) == ("ops", 22, "/kh")
