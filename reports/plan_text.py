@@ -70,14 +70,27 @@ def _hosts(plan: RunPlan) -> Iterator[str]:
         return
     yield ""
     yield "Hosts"
+    if len(hosts) > WIDE:
+        yield from _many_hosts(hosts)
+        return
     width = max(map(len, hosts))
-    for name, facts in list(hosts.items())[:UNITS_SHOWN_MAX]:
+    for name, facts in hosts.items():
         key, _, where = facts.identity.object_id.partition("@")
-        root = {"login": "is root", "sudo": "root by sudo", "": "never root"}[facts.root]
-        started = "systemd" if facts.systemd else "no systemd"
-        yield f"  {name:<{width}}  {facts.user} at {where}, {root}, {started}, key {key}"
-    if len(hosts) > UNITS_SHOWN_MAX:
-        yield f"  ... and {len(hosts) - UNITS_SHOWN_MAX} more"
+        yield f"  {name:<{width}}  {facts.user} at {where}, {_powers(facts)}, key {key}"
+
+
+def _many_hosts(hosts: Mapping[str, HostFacts]) -> Iterator[str]:
+    """Those that are reached as the same user, and that can the same, together."""
+    kinds: dict[str, list[str]] = {}
+    for name, facts in hosts.items():
+        kinds.setdefault(f"as {facts.user}, {_powers(facts)}", []).append(name)
+    for kind, names in kinds.items():
+        yield f"  {len(names)} hosts {kind}: {named(names, most=10)}"
+
+
+def _powers(facts: HostFacts) -> str:
+    root = {"login": "is root", "sudo": "root by sudo", "": "never root"}[facts.root]
+    return f"{root}, {'systemd' if facts.systemd else 'no systemd'}"
 
 
 def _members(chosen: TargetSet) -> str:

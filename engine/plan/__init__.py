@@ -16,7 +16,7 @@ __all__ = [
     "identities",
     "load",
     "make",
-    "save",
     "radius_bounds",
+    "save",
     "slim",
 ]

@@ -133,6 +133,7 @@ class WideRun:
         self.vehicles = FakeVehicles()
         self.vehicles.on_run = self._on_run
         self.op_s = 0.0
+        self.read_s = 0.0
         self.most = 0
         self.took_s = 0.0
         self.stopped: list[str] = []
@@ -141,12 +142,12 @@ class WideRun:
 
     def _on_run(self, op: Op) -> None:
         if op.changes == "no":
+            time.sleep(self.read_s)
             return
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
-        if self.op_s:
-            time.sleep(self.op_s)
+        time.sleep(self.op_s)
         with self._lock:
             self._now -= 1
 
