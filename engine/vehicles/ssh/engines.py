@@ -16,5 +16,7 @@ def live(endpoint: Endpoint, ssh: SshHosts | None) -> Endpoint:
     if endpoint.host is None:
         return endpoint
     if ssh is None:
-        raise VehicleError(f"The Docker engine at {endpoint.url} needs SSH, which is not set up here.")
+        raise VehicleError(
+            f"The Docker engine at {endpoint.url} needs SSH, which is not set up here."
+        )
     return structs.replace(endpoint, url=f"unix://{ssh.socket_of(endpoint.host)}")

@@ -86,22 +86,23 @@ class SshHosts:
         """End the commands that an engine which is gone left in flight on the hosts; how many there
         were. A host that does not answer is passed over. What a command that is over left running is
         left alone."""
-        todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for name in self.hosts:
-            todo.put(name)
+        todo: queue.SimpleQueue[Link] = queue.SimpleQueue()
+        links = {self.link(host) for host in self.hosts.values()}
+        for link in links:
+            todo.put(link)
         counts: list[int] = []
 
         def work() -> None:
             while True:
                 try:
-                    name = todo.get_nowait()
+                    link = todo.get_nowait()
                 except queue.Empty:
                     return
-                counts.append(self._end_commands_on(name, f"{run_id}."))
+                counts.append(_end_commands_on(link, f"{run_id}."))
 
         threads = [
             threading.Thread(target=work, name="end of commands", daemon=True)
-            for _ in range(min(_THREADS_MAX, len(self.hosts)))
+            for _ in range(min(_THREADS_MAX, len(links)))
         ]
         for thread in threads:
             thread.start()
@@ -179,11 +180,11 @@ class SshHosts:
                 hint="The journal records the hosts that a run uses.",
             ) from None
 
-    def _end_commands_on(self, name: str, prefix: str) -> int:
-        argv = ("sh", "-c", END_COMMANDS, "sh", prefix, END_MARK, END_COMMANDS, "")
-        link = self.link(self._host(name))
-        _, text = command.aside(link, argv, Patience(time.monotonic() + _END_S))
-        return int(text) if text.strip().isdigit() else 0
+
+def _end_commands_on(link: Link, prefix: str) -> int:
+    argv = ("sh", "-c", END_COMMANDS, "sh", prefix, END_MARK, END_COMMANDS, "")
+    _, text = command.aside(link, argv, Patience(time.monotonic() + _END_S))
+    return int(text) if text.strip().isdigit() else 0
 
 
 def _nameless(host: Host) -> Host:

@@ -69,7 +69,10 @@ def test_without_its_folder_nothing_is_run(folder: str) -> None:
         (ExecOp(via="ssh", argv=("echo", "a\0b")), "NUL"),
         (ExecOp(via="ssh", argv=("echo", "x" * LINE_BYTES_MAX)), "goes in as input"),
         (ExecOp(via="ssh", argv=("-x",)), "no name of a program"),
-        (ExecOp(via="ssh", argv=("echo",), env={"A;id": "x"}), "no name of an environment variable"),
+        (
+            ExecOp(via="ssh", argv=("echo",), env={"A;id": "x"}),
+            "no name of an environment variable",
+        ),
         (ExecOp(via="ssh", argv=("echo",), env={"A": "\0"}), "NUL"),
     ],
 )

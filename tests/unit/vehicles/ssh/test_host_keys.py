@@ -63,7 +63,9 @@ def test_names_and_patterns(tmp_path: Path, names: str, port: int, holds: bool) 
 def test_hashed_names(tmp_path: Path, port: int) -> None:
     """Hashed by OpenSSH's own tool."""
     name = "db-1" if port == 22 else f"[db-1]:{port}"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True
+    )
     public = (tmp_path / "key.pub").read_text()
     host = known(tmp_path, f"{name} {public}web {public}", port=port)
     done = subprocess.run(
@@ -79,7 +81,9 @@ def test_hashed_names(tmp_path: Path, port: int) -> None:
 
 def test_what_cannot_be_read_is_passed_over() -> None:
     """Comments, torn lines, host certificates; the rest counts, with the number of its line."""
-    text = f"# comment\n\nhost\nhost ssh-rsa %%%\n{line('*', marker='@cert-authority ')}{line('db-1')}"
+    text = (
+        f"# comment\n\nhost\nhost ssh-rsa %%%\n{line('*', marker='@cert-authority ')}{line('db-1')}"
+    )
     (found,) = parse(text, "file")
     assert found.where == "file:6"
 

@@ -22,7 +22,22 @@ SHELLS = [["/bin/sh"], ["dash"], ["bash"], ["busybox", "sh"]]
 @settings(deadline=None, max_examples=60)
 @given(words=WORDS)
 @example(words=["", "'", "''", "\\", "\n", "a\n\n", "\r", "\t "])
-@example(words=["$(id)", "`id`", "$HOME", "${x}", "!!", "~", "*", "{a,b}", "=ls", "-n", "#x", "a;b&c|d>e<f"])
+@example(
+    words=[
+        "$(id)",
+        "`id`",
+        "$HOME",
+        "${x}",
+        "!!",
+        "~",
+        "*",
+        "{a,b}",
+        "=ls",
+        "-n",
+        "#x",
+        "a;b&c|d>e<f",
+    ]
+)
 def test_every_word_comes_back_exactly(shell: list[str], words: list[str]) -> None:
     """Any text without NUL, whatever the shell would make of it unquoted, and bytes that are no text."""
     assert shutil.which(shell[0]), f"this test needs {shell[0]}"

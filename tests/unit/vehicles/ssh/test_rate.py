@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from breakfix.engine.vehicles.ssh.rate import Bucket
 
 
-@given(
-    st.floats(1, 500), st.integers(1, 60), st.lists(st.floats(0, 0.2), min_size=1, max_size=200)
-)
+@given(st.floats(1, 500), st.integers(1, 60), st.lists(st.floats(0, 0.2), min_size=1, max_size=200))
 def test_no_more_than_burst_and_rate_are_let_through(
     per_s: float, burst: int, pauses_s: list[float]
 ) -> None:
