@@ -60,11 +60,16 @@ def of_an_engine(login: EngineHost, config: SshConfig) -> Host:
 def at(url: str, config: SshConfig) -> Host:
     """The host of ``ssh://user@host:port``. Raises EngineError where the URL is none, or for
     ~/.ssh/config."""
-    where = url.removeprefix("ssh://").partition("/")[0]
+    where, _, path = url.removeprefix("ssh://").partition("/")
     try:
+        if path:
+            raise ValueError("a path is of no use there")
         return _host(_parsed(where), SshLogin(), config)
     except ValueError as error:
-        raise EngineError(f"{url} names no host: {error}.") from None
+        raise EngineError(
+            f"A Docker engine at {url} cannot be reached: {error}.",
+            hint="Say ssh://user@host or ssh://user@host:port.",
+        ) from None
 
 
 # --- which hosts ---

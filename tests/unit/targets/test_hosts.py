@@ -176,8 +176,9 @@ def test_engines(config: SshConfig) -> None:
     assert (host.name, host.address, host.user, host.port) == ("db-1", "db-1.example", "ops", 2200)
     host = hosts.at("ssh://me@dock:2022", config)
     assert (host.name, host.address, host.user, host.port) == ("dock:2022", "dock", "me", 2022)
-    with pytest.raises(EngineError, match="names no host"):
-        hosts.at("ssh://", config)
+    for url in ("ssh://", "ssh://me:pw@dock", "ssh://dock/run/docker.sock", "ssh://dock:0", "ssh://-o"):
+        with pytest.raises(EngineError, match=r"Say ssh://user@host"):
+            hosts.at(url, config)
 
 
 class _Api(http.server.BaseHTTPRequestHandler):
