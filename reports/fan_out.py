@@ -23,6 +23,8 @@ GROUPS_MAX: Final = 20
 _NAME: Final = re.compile(r"\w(?:[\w.-]*\w)?")
 """What may be the name of a target, without the dot or the port behind it."""
 
+_ADDRESS: Final = re.compile(r"<target> \([^\s()]*[.:][^\s()]*\)")
+
 TARGET: Final = "<target>"
 """Stands for the name of a target in what is said of several."""
 
@@ -212,12 +214,15 @@ def alike(
 
 
 def without(name: str, text: str) -> str:
-    """A text with the name of a target taken out.
+    """A text with the name of a target taken out, and the address that stands behind it.
 
-    >>> without("db-1", "db-1 refuses, db-10 does not")
+    >>> without("db-1", "db-1 (10.0.0.1:22) refuses, db-10 does not")
     '<target> refuses, db-10 does not'
     """
-    return _NAME.sub(lambda found: TARGET if found[0] == name else found[0], text) if name else text
+    if not name or name not in text:
+        return text
+    found = _NAME.sub(lambda match: TARGET if match[0] == name else match[0], text)
+    return _ADDRESS.sub(TARGET, found)
 
 
 def together(texts: Iterable[str], targets: Collection[str]) -> list[str]:
@@ -253,7 +258,9 @@ def unit_spans(
             if unit.phase == "inject"
             else [(unit.started_at_s, unit.ended_at_s)]
         )
-        spans += [(_middle(a), end_s if b is None else _middle(b)) for a, b in pairs if a is not None]
+        spans += [
+            (_middle(a), end_s if b is None else _middle(b)) for a, b in pairs if a is not None
+        ]
     return spans
 
 

@@ -90,9 +90,7 @@ class Crowds:
             case UnitChanged(state="running"):
                 crowd.begun += 1
                 if crowd.begun == 1:
-                    yield Told(
-                        level=NORMAL, text=f"{crowd.step} begins on {crowd.total} targets"
-                    )
+                    yield Told(level=NORMAL, text=f"{crowd.step} begins on {crowd.total} targets")
             case UnitChanged() if event.state in _OVER:
                 crowd.over[event.state] += 1
                 if _is_part(crowd.over.total(), crowd.total):

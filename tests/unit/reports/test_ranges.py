@@ -12,7 +12,9 @@ from breakfix.reports.ranges import compressed, named, pieces
 def expanded(text: str) -> list[str]:
     """The names that a text of pieces stands for."""
     found = []
-    for before, inside, after, plain in re.findall(r"([^,\[ ]*)\[([^\]]*)\]([^, ]*)|([^, ]+)", text):
+    for before, inside, after, plain in re.findall(
+        r"([^,\[ ]*)\[([^\]]*)\]([^, ]*)|([^, ]+)", text
+    ):
         if plain:
             found.append(plain)
             continue

@@ -58,7 +58,9 @@ def test_detect_units_are_all_armed_before_the_first_fault(wide_graph: Any) -> N
     assert last_states(lines) == {"succeeded": 600}
     first = next(i for i, line in enumerate(lines) if isinstance(line.event, UnitChanged))
     armed = [
-        i for i, line in enumerate(lines) if isinstance(line.event, SampleTaken) and line.event.armed
+        i
+        for i, line in enumerate(lines)
+        if isinstance(line.event, SampleTaken) and line.event.armed
     ]
     assert len(armed) == 200
     assert max(armed) < first
@@ -124,7 +126,9 @@ def test_a_sample_that_waits_for_its_turn_is_not_bad(wide_graph: Callable[..., A
     """The time-out is that of the look; what is spent in our own queue says nothing about a target."""
     wide: Any = wide_graph
     wide.read_s = 0.05
-    steps = [{"id": "ok", "verify": "x.whole", "target": "fleet", "within": "60s", "timeout": "250ms"}]
+    steps = [
+        {"id": "ok", "verify": "x.whole", "target": "fleet", "within": "60s", "timeout": "250ms"}
+    ]
     lines = wide(COUNT, steps)
     assert last_states(lines) == {"succeeded": COUNT}
     assert {line.event.state for line in lines if isinstance(line.event, SampleTaken)} == {"good"}
