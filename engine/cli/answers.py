@@ -1,6 +1,7 @@
 """The answers of a batch for people and for programs: equal ones together, with the hosts that gave them."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,15 @@ from breakfix.reports.ranges import compressed, natural
 
 HEADINGS: Final = {"failed": "Failed", "unreachable": "Unreachable", "stopped": "Stopped"}
 CODES: Final = {"succeeded": 0, "failed": 1, "unreachable": 5, "stopped": 4}
+
+
+def tell(lines: Iterable[str], *, err: bool = False) -> None:
+    """Print lines, in colour where the terminal wants it."""
+    from breakfix.engine.cli.report import wants_color
+
+    stream = sys.stderr if err else sys.stdout
+    for line in lines:
+        click.echo(line, err=err, color=wants_color(stream))
 
 
 def exit_code(answers: Iterable[Answer], *, interrupted: bool) -> int:

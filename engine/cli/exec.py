@@ -84,9 +84,7 @@ def command(
         more = {"command": argv, "sudo": sudo, "interrupted": told.interrupted, "took_s": took_s}
         click.echo(answers.document(found, chosen.hosts, **more))
     else:
-        for line in answers.successes(found):
-            click.echo(line)
+        answers.tell(answers.successes(found))
         sys.stdout.flush()
-        for line in (*answers.failures(found), answers.summary(found, took_s)):
-            click.echo(line, err=True)
+        answers.tell((*answers.failures(found), answers.summary(found, took_s)), err=True)
     raise SystemExit(answers.exit_code(found, interrupted=told.interrupted))

@@ -145,6 +145,7 @@ def _selector(
     import msgspec
 
     from breakfix.engine.selectors import SshSelector
+    from breakfix.engine.targets import address
     from breakfix.engine.targets.ranges import expand
 
     said = {name: value for name, value in login.items() if value is not None}
@@ -156,6 +157,8 @@ def _selector(
         try:
             names = [part.strip() for part in (hosts or "").split(",")]
             said["hosts"] = [name for part in names if part for name in expand(part)]
+            for name in said["hosts"]:
+                address.parse(name)
         except ValueError as error:
             raise UsageError(f"--hosts {hosts}: {error}.") from None
         if not said["hosts"]:

@@ -71,6 +71,8 @@ class Readings:
     def _take(self, answer: Answer) -> None:
         """One answer: what is not understood is one that failed."""
         name = answer.host
+        if answer.state == "stopped" and name in self.answers:
+            return
         if answer.state == "succeeded":
             try:
                 reading = reading_of(answer.stdout)
@@ -80,7 +82,7 @@ class Readings:
                 before = self._last[name][0] if name in self._last else None
                 self._last[name] = (reading, time.monotonic())
                 self.statuses[name] = status_of(name, before, reading)
-        if answer.state not in ("succeeded", "stopped"):
+        if answer.state != "succeeded":
             self.statuses.pop(name, None)
         self.answers[name] = answer
 

@@ -134,7 +134,7 @@ class _View:
 
     def _print(self, indent: int | None) -> None:
         from breakfix.engine.cli import status_table
-        from breakfix.engine.cli.answers import failures
+        from breakfix.engine.cli.answers import failures, tell
         from breakfix.engine.cli.report import wants_color, write
         from breakfix.reports.lines import printed
 
@@ -144,8 +144,7 @@ class _View:
             write(sys.stdout, status_table.document(shown, answers, indent=indent) + "\n")
             return
         write(sys.stdout, printed(status_table.lines(shown, left), color=wants_color(sys.stdout)))
-        for line in failures(answers):
-            click.echo(line, err=True)
+        tell(failures(answers), err=True)
 
     @contextlib.contextmanager
     def _screen(self, *, wanted: bool) -> "Iterator[Callable[[], None]]":
