@@ -216,13 +216,19 @@ def alike(
 def without(name: str, text: str) -> str:
     """A text with the name of a target taken out, and the address that stands behind it.
 
-    >>> without("db-1", "db-1 (10.0.0.1:22) refuses, db-10 does not")
-    '<target> refuses, db-10 does not'
+    >>> without("db-1", "db-1 (10.0.0.1:22) refuses, db-10 does not: /tmp/x-db-1")
+    '<target> refuses, db-10 does not: /tmp/x-<target>'
     """
     if not name or name not in text:
         return text
-    found = _NAME.sub(lambda match: TARGET if match[0] == name else match[0], text)
-    return _ADDRESS.sub(TARGET, found)
+    parts, at = [], 0
+    while (found := text.find(name, at)) >= 0:
+        end = found + len(name)
+        # Neither host-1 in host-10, nor eb-1 in web-1.
+        alone = not text[found - 1 : found].isalnum() and not text[end : end + 1].isalnum()
+        parts += [text[at:found], TARGET if alone else name]
+        at = end
+    return _ADDRESS.sub(TARGET, "".join([*parts, text[at:]]))
 
 
 def together(texts: Iterable[str], targets: Collection[str]) -> list[str]:

@@ -208,7 +208,8 @@ def proofs(record: Record) -> list[ProofLine]:
     for fault in record.faults:
         if fault.state != "residue" and fault.step in wide:
             problem = without(fault.target, fault.residue_why or fault.error)
-            key = (fault.step, tuple(fault.evidence), fault.ended_by, fault.left_to, problem)
+            asked = tuple(without(fault.target, one) for one in fault.evidence)
+            key = (fault.step, asked, fault.ended_by, fault.left_to, problem)
             groups.setdefault((*key, fault.state), []).append(fault)
     found = [_proof(fault) for fault in left]
     found += [_proofs_together(faults) for faults in groups.values()]
@@ -243,7 +244,10 @@ def _proofs_together(faults: list[FaultFacts]) -> ProofLine:
         fault=f"{first.step} on {len(faults)} targets",
         action=first.action,
         target=named((fault.target for fault in faults), most=4),
-        evidence=tuple((asked, _most_common(asked, faults)) for asked in first.evidence),
+        evidence=tuple(
+            (without(first.target, asked), _most_common(number, faults))
+            for number, asked in enumerate(first.evidence)
+        ),
         seen=_between(seen) if seen else "",
         ended=over,
         state=first.state,
@@ -252,9 +256,11 @@ def _proofs_together(faults: list[FaultFacts]) -> ProofLine:
     )
 
 
-def _most_common(asked: str, faults: list[FaultFacts]) -> str:
-    """What was measured on most of the targets, and how many other answers there were."""
-    values = Counter(without(fault.target, fault.evidence[asked]) for fault in faults)
+def _most_common(number: int, faults: list[FaultFacts]) -> str:
+    """What the check of this number measured on most of the targets, and how many other answers there were."""
+    values = Counter(
+        without(fault.target, list(fault.evidence.values())[number]) for fault in faults
+    )
     (value, count), *others = values.most_common(4)
     if not others:
         return value

@@ -99,7 +99,10 @@ def test_what_came_of_it_is_told_apart() -> None:
             "bad": lambda stop: Outcome(ok=False, code=2, stderr="no"),
             "slow": lambda stop: Outcome(ok=False, code=-9, error="took longer than 1 s"),
             "lost": lambda stop: Outcome(ok=False, unreachable=True, error="broke"),
-            "dead": good, "late": good, "odd": good, "broken": good,
+            "dead": good,
+            "late": good,
+            "odd": good,
+            "broken": good,
         }  # fmt: skip
     )
     ssh.refuse = {
@@ -165,7 +168,9 @@ def test_it_can_be_left() -> None:
 def test_secrets_are_masked_and_equal_texts_kept_once() -> None:
     """In output and errors alike."""
     ssh: Any = FakeSsh({"a": good, "b": good})
-    batch = Batch(ssh, lambda name: OP, concurrency=1, mask=lambda text: text.replace("hell", "***"))
+    batch = Batch(
+        ssh, lambda name: OP, concurrency=1, mask=lambda text: text.replace("hell", "***")
+    )
     found: list[Answer] = []
     batch.run(["a", "b"], found.append)
     assert found[0].stdout == "***o\n"

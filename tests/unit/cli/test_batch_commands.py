@@ -146,9 +146,7 @@ def test_an_inventory_that_is_not_there_is_told(tmp_path: Path) -> None:
         (status.command, ("--hosts", "a", "--every", "5"), "--every"),
     ],
 )
-def test_a_wrong_command_line_is_told(
-    command: Any, args: tuple[str, ...], said: str
-) -> None:
+def test_a_wrong_command_line_is_told(command: Any, args: tuple[str, ...], said: str) -> None:
     """With the exit code of usage."""
     result = called(command, *args)
     assert isinstance(result.exception, UsageError)
@@ -199,7 +197,10 @@ def test_failures_stand_apart_with_their_reason() -> None:
         "  1 host, exit 2: db-102", "    stderr: ls:  [31mno",
         "  3 hosts: x-[1-3]", "    <target> cannot be reached: refused",
     ]  # fmt: skip
-    assert answers.summary(MANY, 1.5) == "101 of 105 hosts succeeded, 1 failed, 3 unreachable, in 1.5 s"
+    assert (
+        answers.summary(MANY, 1.5)
+        == "101 of 105 hosts succeeded, 1 failed, 3 unreachable, in 1.5 s"
+    )
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ def test_a_real_shell_reads_this_machine(shell: str) -> None:
     assert 0 < found.busy_ticks < found.all_ticks
     assert "/" in {disk.mount for disk in found.disks}
     assert found.up_s > 0
-    assert found.load[2] == pytest.approx(float(Path("/proc/loadavg").read_text().split()[2]), abs=2)
+    assert found.load[2] == pytest.approx(
+        float(Path("/proc/loadavg").read_text().split()[2]), abs=2
+    )
 
 
 def test_the_share_of_busy_processors_is_between_two_looks() -> None:
@@ -74,7 +76,14 @@ def test_memory_load_and_the_fullest_disk() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Welcome!\n" + said(), said(cpu=""), said(load="x y z"), said(memory=["MemTotal: x kB"]), "[]"],
+    [
+        "",
+        "Welcome!\n" + said(),
+        said(cpu=""),
+        said(load="x y z"),
+        said(memory=["MemTotal: x kB"]),
+        "[]",
+    ],
 )
 def test_what_is_no_answer_is_an_error(text: str) -> None:
     """A login shell that prints something of its own, or no Linux host: never a number made up."""
