@@ -111,7 +111,7 @@ class Streams:
 
     def _live(self, endpoint: Endpoint) -> Endpoint:
         """As it can be reached now. Raises VehicleError."""
-        if endpoint.host is None:
+        if not endpoint.url.startswith("ssh://"):
             return endpoint
         from breakfix.engine.vehicles.ssh.engines import live
 
