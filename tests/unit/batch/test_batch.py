@@ -102,7 +102,7 @@ def test_what_came_of_it_is_told_apart() -> None:
             "late": good,
             "odd": good,
             "broken": good,
-        }  # fmt: skip
+        }
     )
     ssh.refuse = {
         "dead": NotReached("dead cannot be reached", hint="Is it on?"),
