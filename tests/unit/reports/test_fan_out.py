@@ -194,6 +194,6 @@ def test_why_a_wide_step_is_as_it_is(
     assert len(output) < 25
     assert "and 249 more errored: host-[00004," in "\n".join(output)
     assert "start@host-00001: succeeded" in output
-    assert told("start@host-00042")[1] == "start@host-00042: errored"
+    assert "start@host-00042: errored" in told("start@host-00042")
     assert len(told()) < 30
     assert any("and 230 more reasons" in line for line in told())
