@@ -19,8 +19,11 @@ exec "$@"
 """Runs ``$3...`` in the folder ``$2``, where that is given, if the host is in its boot ``$1``, where that is
 given. Why it does not, it says in a last line that begins with the mark."""
 
-_CAN_SEARCH: Final = "printf 'a\\0b' | grep -qzF b || exit 2"
-"""Entries of an environment end with a NUL, behind which not every grep(1) sees anything without ``-z``."""
+_CAN_SEARCH: Final = """\
+[ -r /proc/self/environ ] || exit 2
+printf 'a\\0b' | grep -qzF b || exit 2"""
+"""Else nothing would be found where there is something. Entries of an environment end with a NUL, behind
+which not every grep(1) sees anything without ``-z``."""
 
 END_MARK: Final = f"""\
 {_CAN_SEARCH}
