@@ -244,7 +244,7 @@ def together(texts: Iterable[str], targets: Collection[str]) -> list[str]:
     return [
         members[0][1]
         if len(members) == 1
-        else f"{said} ({len(members)} times: {named((name for name, _ in members), most=6)})"
+        else f"{said} ({len(members)} times: {named((name for name, _ in members))})"
         for said, members in groups.items()
     ]
 

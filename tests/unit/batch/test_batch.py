@@ -1,7 +1,6 @@
 """A batch: so many hosts at a time, one answer for each, and an end in order."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -103,7 +102,7 @@ def test_what_came_of_it_is_told_apart() -> None:
             "late": good,
             "odd": good,
             "broken": good,
-        }  # fmt: skip
+        }
     )
     ssh.refuse = {
         "dead": NotReached("dead cannot be reached", hint="Is it on?"),
@@ -156,7 +155,7 @@ def test_it_can_be_left() -> None:
     never = threading.Event()
     ssh: Any = FakeSsh({"a": lambda stop: Outcome(ok=never.wait(PATIENCE_S))})
     batch = Batch(ssh, lambda name: OP, concurrency=1)
-    threading.Thread(target=lambda: (time.sleep(0.1), batch.leave()), daemon=True).start()
+    threading.Timer(0.1, batch.leave).start()
     found: list[Answer] = []
     try:
         assert not batch.run(["a"], found.append)

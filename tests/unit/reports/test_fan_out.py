@@ -171,3 +171,29 @@ def test_the_table_has_one_row_for_a_wide_step(wide: Wide, monkeypatch: pytest.M
     assert "targets of kill" in output and " active" in output
     assert "of 500 over" in output and "at work" in output
     assert "host-00142" not in output
+
+
+def test_why_a_wide_step_is_as_it_is(
+    wide: Wide, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unit of each state is told of, with the names of the others; of the run, the first reasons."""
+    import msgspec
+    from click.testing import CliRunner
+
+    from breakfix.engine.cli import why
+
+    lines = wide(COUNT, refused_every=2, unseen_every=0).lines
+    journal = tmp_path / "journal.ndjson"
+    journal.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+    def told(*args: str) -> list[str]:
+        result = CliRunner().invoke(why.command, [str(journal), *args], catch_exceptions=False)
+        return str(result.output).splitlines()
+
+    output = told("start")
+    assert len(output) < 25
+    assert "and 249 more errored: host-[00004," in "\n".join(output)
+    assert "start@host-00001: succeeded" in output
+    assert "start@host-00042: errored" in told("start@host-00042")
+    assert len(told()) < 30
+    assert any("and 230 more reasons" in line for line in told())
