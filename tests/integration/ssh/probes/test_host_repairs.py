@@ -27,19 +27,6 @@ Wait = Callable[[Callable[[], object], str], None]
 KEY = "ssh-ed25519 " + "A" * 68
 
 
-def kept_on_host() -> set[Path]:
-    """What repairs that are to be put back keep."""
-    folders = [Path("/run/breakfix"), *Path("/tmp").glob("breakfix-*")]
-    return {each for folder in folders for each in folder.glob("bfx-test-*")}
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No repair leaves anything that it has kept."""
-    yield
-    assert not kept_on_host()
-
-
 @pytest.mark.parametrize("sudo", [False, True])
 @pytest.mark.parametrize("name", ["plain.conf", "it's $(id) `x`\\\n*.conf"])
 def test_a_file_is_pushed_and_put_back(reach: Any, folder: Path, name: str, sudo: bool) -> None:
@@ -52,7 +39,7 @@ def test_a_file_is_pushed_and_put_back(reach: Any, folder: Path, name: str, sudo
     assert path.read_text() == "new $(id)\n"
     now = path.stat()
     assert (now.st_uid, now.st_mode) == (before.st_uid, before.st_mode)
-    assert kept_on_host()
+    assert reach.kept()
     assert reach.put_back(plan).ok
     assert path.read_text() == "old"
     assert [each.name for each in folder.iterdir()] == [name]
@@ -148,7 +135,7 @@ def test_a_process_is_started_anew(reach: Any, folder: Path, name: str, sudo: bo
     reach.ssh.close()
     (pid,) = pids_of(name)
     assert os.getsid(pid) == pid
-    assert os.stat(f"/proc/{pid}").st_uid == (0 if sudo else pwd.getpwnam(reach.facts().user).pw_uid)
+    assert Path(f"/proc/{pid}").stat().st_uid == (0 if sudo else pwd.getpwnam(reach.facts().user).pw_uid)
 
 
 def test_the_way_in_is_left_alone(reach: Any, sshd: SshServer) -> None:

@@ -74,7 +74,7 @@ def test_a_repair_is_put_back(cli: Cli, sshd: SshServer, folder: Path) -> None:
     record = ran(cli, sshd, folder, "put_back")
     assert (folder / "conf").read_text() == "bad"
     assert sorted(each.name for each in folder.iterdir()) == ["conf", "log"]
-    assert not [each for each in Path("/tmp").glob("breakfix-*/*on_hosts*")]
+    assert not list(Path("/tmp").glob("breakfix-*/*on_hosts*"))
     observers = record["observers"]
     assert isinstance(observers, list)
     assert len(observers) == 3
@@ -84,4 +84,4 @@ def test_a_repair_stays(cli: Cli, sshd: SshServer, folder: Path) -> None:
     """Unless it is to be put back."""
     ran(cli, sshd, folder, "keep")
     assert (folder / "conf").read_text() == "good $(id)"
-    assert not [each for each in Path("/tmp").glob("breakfix-*/*on_hosts*")]
+    assert not list(Path("/tmp").glob("breakfix-*/*on_hosts*"))
