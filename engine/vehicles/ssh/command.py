@@ -1,8 +1,9 @@
 """One command on a host: its line, its run, its end.
 
-It runs as ``exec [sudo -n --] env BREAKFIX_MARK=MARK.PID ... ARGV``: the login shell becomes the command,
-so that nothing stands between them that could swallow a signal, and everything that comes of it is
-known by its mark. PID is that of the shell, and so of the command.
+It runs as ``export BREAKFIX_MARK=MARK.PID ...; exec ARGV``, or ``exec sudo -n -- env BREAKFIX_MARK=MARK.PID
+... ARGV``: the login shell becomes the command, so that nothing stands in between that could swallow a
+signal, and everything that comes of it is known by its mark. PID is that of the shell, and so of the
+command.
 """
 
 import re
@@ -60,27 +61,30 @@ def new_mark(prefix: str) -> str:
 def command_line(op: ExecOp, mark: str) -> bytes:
     """What the login shell is given. Raises ValueError where no shell could take it.
 
-    >>> command_line(ExecOp(via="ssh", argv=("echo", "a b"), sudo=True), "m").decode()
-    "exec sudo -n -- env BREAKFIX_MARK=m.$$ echo 'a b' </dev/null"
+    >>> command_line(ExecOp(via="ssh", argv=("echo", "a b")), "m").decode()
+    "export BREAKFIX_MARK=m.$$ ; exec echo 'a b' </dev/null"
+    >>> command_line(ExecOp(via="ssh", argv=("id",), sudo=True, stdin=" "), "m").decode()
+    'exec sudo -n -- env BREAKFIX_MARK=m.$$ id'
     """
     for name in op.env:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of an environment variable")
+    if not op.argv[0] or op.argv[0].startswith("-"):
+        raise ValueError("that is no name of a program")
     boot = op.target.incarnation if op.target and op.level == "incarnation" else ""
     # A path that begins with anything else could be taken for something else.
     folder = op.cwd if not op.cwd or op.cwd.startswith("/") else f"./{op.cwd}"
     argv = op.argv
-    if boot or folder or "=" in argv[0]:
+    if boot or folder or (op.sudo and "=" in argv[0]):
         argv = ("sh", "-c", PRELUDE, "sh", boot, folder, *argv)
-    words = (
-        "exec",
-        *(("sudo", "-n", "--") if op.sudo else ()),
-        "env",
-        f"{MARK_NAME}={quoted(mark)}.$$",
-        *(f"{name}={quoted(value)}" for name, value in op.env.items()),
-        line_of(argv),
-        *(() if op.stdin else ("</dev/null",)),
-    )
+    given = [f"{MARK_NAME}={quoted(mark)}.$$"]
+    given += [f"{name}={quoted(value)}" for name, value in op.env.items()]
+    # Words in plain text: their shell's own, and what is quoted already.
+    words = ["export", *given, "; exec", line_of(argv)]
+    if op.sudo:
+        words = ["exec sudo -n -- env", *given, line_of(argv)]
+    if not op.stdin:
+        words.append("</dev/null")
     line = " ".join(words).encode("utf-8", "surrogateescape")
     if len(line) > LINE_BYTES_MAX:
         raise ValueError(
@@ -272,7 +276,7 @@ class _Running:
                 error=f"`sudo -n` does not let {self._link.host.user} become root on {name}: "
                 f"{said.strip()[:300]}",
             )
-        if code in _NOT_STARTED and said.startswith("env: "):
+        if code in _NOT_STARTED and _names_as_missing(said, op.argv[0]):
             return Outcome(
                 ok=False, error=f"{op.argv[0]} cannot be started on {name}: {said.strip()[:300]}"
             )
@@ -362,6 +366,19 @@ def aside(link: Link, argv: tuple[str, ...], patience: Patience) -> tuple[int | 
             return session.exit_code, session.out.text()
     except (NotReached, OutOfTime, Stopped):
         return None, ""
+
+
+def _names_as_missing(said: str, program: str) -> bool:
+    """Whether it was the shell, or env(1), that could not start a program.
+
+    >>> _names_as_missing("sh: 1: exec: nosuch: not found", "nosuch")
+    True
+    >>> _names_as_missing("sh: 1: nosuch: not found", "sh")
+    False
+    """
+    name = re.escape(program)
+    said_so = rf": \W?{name}\W?:|execute '{name}'|not found: {name}$"
+    return bool(re.search(said_so, said, re.MULTILINE))
 
 
 def _code_of(session: "Session") -> int | None:

@@ -143,7 +143,7 @@ class _Forward:
         """Carry bytes both ways until the host is done."""
         accepted.settimeout(OPEN_S)
         channel.settimeout(OPEN_S)
-        answered = False
+        asked = answered = False
         asks = True
         poll = select.poll()
         poll.register(channel.fileno(), select.POLLIN)
@@ -156,6 +156,7 @@ class _Forward:
             if here & select.POLLIN:
                 piece = accepted.recv(_PIECE_BYTES)
                 if piece:
+                    asked = True
                     channel.sendall(piece)
                 else:
                     asks = False
@@ -168,14 +169,14 @@ class _Forward:
             elif channel.recv_stderr_ready():
                 said = channel.recv_stderr(_PIECE_BYTES).decode("utf-8", "backslashreplace")
                 if not answered:
-                    _answer(accepted, f"{self._link.host.name}: {said.strip()}")
+                    _answer(accepted, f"{self._link.host.name}: {said.strip()}", asked=asked)
                     return
             elif channel.eof_received or channel.closed:
                 return
 
 
-def _answer(accepted: socket.socket, why: str) -> None:
-    """What the engine would have said, in its place."""
+def _answer(accepted: socket.socket, why: str, *, asked: bool = False) -> None:
+    """What the engine would have said, in its place; `asked` where the request was read already."""
     body = json.dumps({"message": why}).encode()
     head = (
         "HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\n"
@@ -183,5 +184,11 @@ def _answer(accepted: socket.socket, why: str) -> None:
     )
     with contextlib.suppress(OSError):
         accepted.settimeout(OPEN_S)
-        accepted.recv(_PIECE_BYTES)
+        if not asked:
+            accepted.recv(_PIECE_BYTES)
         accepted.sendall(head.encode() + body)
+        accepted.shutdown(socket.SHUT_WR)
+        # Closing with something unread would take the answer away.
+        accepted.settimeout(_LOOK_S)
+        while accepted.recv(_PIECE_BYTES):
+            pass

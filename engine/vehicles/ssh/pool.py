@@ -57,13 +57,18 @@ class SshHosts:
         return command.run(link, op, command.new_mark(self.prefix), stop)
 
     def identify(self, name: str) -> Host:
+        """Connect to a host, as `pinned` does; from now on its name means the host that has answered."""
+        self.hosts[name] = structs.replace(self.pinned(self._host(name)), name=name)
+        return self.hosts[name]
+
+    def pinned(self, host: Host) -> Host:
         """Connect to a host; the host with the key pinned that it has shown, and so the one that it
         lies behind. From now on it must show that one.
 
         Raises EngineUnavailable, or PermissionRefused where it is there but does not let us in, or
         is not who it should be.
         """
-        link = self.link(self._host(name))
+        link = self.link(host)
         try:
             link.connected(Patience(time.monotonic() + IDENTIFY_S))
         except NotReached as failure:
@@ -72,33 +77,32 @@ class SshHosts:
             raise kind(text, hint=failure.hint) from None
         except OutOfTime:
             raise EngineUnavailable(
-                f"Host {name} was not reached within {IDENTIFY_S:g} s."
+                f"Host {host.name} was not reached within {IDENTIFY_S:g} s."
             ) from None
         with self._lock:
-            pinned = self._pinned(link)
-        self.hosts[name] = structs.replace(pinned, name=name)
-        return self.hosts[name]
+            return structs.replace(self._pinned(link), name=host.name)
 
     def end_commands(self, run_id: str) -> int:
         """End the commands that an engine which is gone left in flight on the hosts; how many there
         were. A host that does not answer is passed over. What a command that is over left running is
         left alone."""
-        todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for name in self.hosts:
-            todo.put(name)
+        todo: queue.SimpleQueue[Link] = queue.SimpleQueue()
+        links = {self.link(host) for host in self.hosts.values()}
+        for link in links:
+            todo.put(link)
         counts: list[int] = []
 
         def work() -> None:
             while True:
                 try:
-                    name = todo.get_nowait()
+                    link = todo.get_nowait()
                 except queue.Empty:
                     return
-                counts.append(self._end_commands_on(name, f"{run_id}."))
+                counts.append(_end_commands_on(link, f"{run_id}."))
 
         threads = [
             threading.Thread(target=work, name="end of commands", daemon=True)
-            for _ in range(min(_THREADS_MAX, len(self.hosts)))
+            for _ in range(min(_THREADS_MAX, len(links)))
         ]
         for thread in threads:
             thread.start()
@@ -176,11 +180,11 @@ class SshHosts:
                 hint="The journal records the hosts that a run uses.",
             ) from None
 
-    def _end_commands_on(self, name: str, prefix: str) -> int:
-        argv = ("sh", "-c", END_COMMANDS, "sh", prefix, END_MARK, END_COMMANDS, "")
-        link = self.link(self._host(name))
-        _, text = command.aside(link, argv, Patience(time.monotonic() + _END_S))
-        return int(text) if text.strip().isdigit() else 0
+
+def _end_commands_on(link: Link, prefix: str) -> int:
+    argv = ("sh", "-c", END_COMMANDS, "sh", prefix, END_MARK, END_COMMANDS, "")
+    _, text = command.aside(link, argv, Patience(time.monotonic() + _END_S))
+    return int(text) if text.strip().isdigit() else 0
 
 
 def _nameless(host: Host) -> Host:

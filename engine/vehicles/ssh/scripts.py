@@ -19,28 +19,40 @@ exec "$@"
 """Runs ``$3...`` in the folder ``$2``, where that is given, if the host is in its boot ``$1``, where that is
 given. Why it does not, it says in a last line that begins with the mark."""
 
+_CAN_SEARCH: Final = "printf 'a\\0b' | grep -qzF b || exit 2"
+"""Entries of an environment end with a NUL, behind which not every grep(1) sees anything without ``-z``."""
+
 END_MARK: Final = f"""\
+{_CAN_SEARCH}
 rounds=0
+empty=0
 while [ $rounds -lt 100 ]; do
   found=
   for file in $(grep -lszF "{MARK_NAME}=$1." /proc/[0-9]*/environ); do
     pid=${{file#/proc/}}
     found="$found ${{pid%/environ}}"
   done
-  [ -n "$found" ] || exit 0
-  kill -9 $found 2>/dev/null
   rounds=$((rounds + 1))
+  if [ -z "$found" ]; then
+    empty=$((empty + 1))
+    [ $empty -lt 2 ] || exit 0
+    continue
+  fi
+  empty=0
+  kill -9 $found 2>/dev/null
   [ $rounds -lt 5 ] || sleep 0.05 2>/dev/null || sleep 1
 done
 exit 1
 """
-"""Ends every process whose environment holds the mark ``$1``, until none is left. What may not be read is
+"""Ends every process whose environment holds the mark ``$1``, until twice none was found: one that is
+about to become another program has no environment for a moment. What may not be read is
 not found: a process of another user, unless this runs as root."""
 
 END_COMMANDS: Final = f"""\
 if [ -z "$4" ] && [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then
   exec sudo -n -- sh -c "$3" sh "$1" "$2" "$3" root
 fi
+{_CAN_SEARCH}
 session_of() {{
   set -- ${{1##*) }}
   echo "$4"

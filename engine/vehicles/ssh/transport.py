@@ -18,6 +18,7 @@ from paramiko.channel import Channel
 from paramiko.common import cMSG_CHANNEL_OPEN
 from paramiko.message import Message
 from paramiko.packet import Packetizer
+from paramiko.ssh_exception import SSHException
 
 from breakfix.engine.vehicles.ssh.session import Session, requested
 from breakfix.engine.vehicles.ssh.waiting import NotReached, OutOfTime, Patience
@@ -105,6 +106,7 @@ class Transport(_Transport):
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock, packetizer_class=_Packets)
+        self.clear_to_send_timeout = _STALLED_S
         self._failures: dict[int, str] = {}
         self._abandoned: dict[int, Channel] = {}
 
@@ -179,6 +181,13 @@ class Transport(_Transport):
         poll = select.poll()
         poll.register(self.sock, select.POLLOUT)
         return bool(poll.poll(0))
+
+    def _send_user_message(self, data: Message) -> None:
+        """Send it, or close the connection: who waits on a channel sees that it is closed."""
+        try:
+            super()._send_user_message(data)
+        except (EOFError, OSError, SSHException):
+            self.shut()
 
     # --- in its thread ---
 
