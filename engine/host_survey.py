@@ -42,8 +42,13 @@ done
 end
 list processes
 for file in $(grep -lszF "BREAKFIX_MARK=$run." /proc/[0-9]*/environ); do
-  # This command and what it has started carry a mark of their own.
-  if grep -qszF "BREAKFIX_MARK=$BREAKFIX_MARK" "$file"; then continue; fi
+  # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
+  mark=$(tr '\0' '\n' <"$file" | sed -n 's/^BREAKFIX_MARK=//p')
+  first=/proc/${mark##*.} name=
+  # One that is about to become another program has no environment for a moment.
+  if [ "$file" = "$first/environ" ]; then continue; fi
+  read -r name <"$first/comm"
+  if [ "$name" = sudo ] || grep -qszF "BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done

@@ -17,6 +17,7 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 _REPLACE: Final = REPLACE + """
 path=$1 wanted=$3 owner=$4 mode=$5 backup=$7 state=$8
 plain "$path" || exit
+[ -z "$backup" ] || [ -f "$backup" ] || { echo "there is no file $backup" >&2; exit 5; }
 if [ -e "$path" ]; then
   [ -n "$owner" ] || owner=$(stat -c %u:%g -- "$path") || exit
   [ -n "$mode" ] || mode=$(stat -c %a -- "$path") || exit
@@ -27,7 +28,6 @@ fi
 draft "$2" || exit
 case $6 in
   file)
-    [ -f "$backup" ] || { echo "there is no file $backup" >&2; exit 5; }
     [ -n "$wanted" ] || wanted=$(digest "$backup") || exit
     cat -- "$backup" >> "$made" || exit 6;;
   text) cat >> "$made" || exit 6;;

@@ -18,7 +18,7 @@ name=$1 pidfile=$2 port=$3 grace_s=$4 cwd=$5 log=$6
 shift 6
 cd -- "$cwd" || exit 65
 command -v "$1" >/dev/null || refuse "there is no command $1"
-: >>"$log" || refuse "nothing can be written to $log"
+true >>"$log" || refuse "nothing can be written to $log"
 find_all name "$name" pidfile "$pidfile" port "$port"
 spare
 nap() { sleep 0.05 2>/dev/null || sleep 1; }

@@ -85,7 +85,10 @@ class WorldTargets:
     def _default(self) -> Endpoint:
         from breakfix.engine.targets import docker
 
-        return docker.endpoint(self._environ)
+        found = docker.endpoint(self._environ, self._pool)
+        if found.host is not None:
+            self._hosts[found.host.name] = found.host
+        return found
 
     def _over_ssh(self, name: str) -> Endpoint:
         from breakfix.engine.targets import docker, hosts
@@ -93,15 +96,23 @@ class WorldTargets:
         host = hosts.of_an_engine(self._engines[name].ssh, self._ssh_config)
         # A target may be the same host, reached in another way.
         host = structs.replace(host, name=f"engine {name}")
-        self._hosts[host.name] = host
-        return docker.over_ssh(host, name, self._pool)
+        found = docker.over_ssh(host, name, self._pool)
+        assert found.host is not None
+        self._hosts[host.name] = found.host
+        return found
+
+    def _live(self, endpoint: Endpoint) -> Endpoint:
+        from breakfix.engine.vehicles.ssh.engines import live
+
+        return live(endpoint, self._pool)
 
     def containers(self, selector: DockerSelector) -> tuple[Identity, ...]:
         """The containers that a selector means, sorted by name. Raises EngineError."""
         from breakfix.engine.targets import docker
 
         name = selector.engine
-        return docker.select(self.endpoints[name] if name else self._default, selector)
+        endpoint = self.endpoints[name] if name else self._default
+        return docker.select(self._live(endpoint), selector)
 
     def facts(self, containers: Sequence[Identity]) -> list[Facts]:
         """The facts of containers, several asked at a time. Raises EngineError."""
@@ -112,7 +123,7 @@ class WorldTargets:
         of_hosts = self._facts_of_engine_hosts({identity.endpoint for identity in containers})
 
         def ask(identity: Identity) -> Facts:
-            found = docker.facts(self.endpoints[identity.endpoint], identity, ())
+            found = docker.facts(self._live(self.endpoints[identity.endpoint]), identity, ())
             return structs.replace(found, host=of_hosts.get(identity.endpoint))
 
         with ThreadPoolExecutor(_FACTS_AT_ONCE, thread_name_prefix="facts") as pool:

@@ -177,7 +177,7 @@ class RunContext:
         return self.vehicles.ssh
 
     def _container(self, identity: Identity, allow: tuple[str, ...] = ()) -> DockerFacts:
-        endpoint = self.vehicles.endpoints[identity.endpoint]
+        endpoint = self.vehicles.endpoint(identity.endpoint)
         found = docker.facts(endpoint, identity, allow)
         if endpoint.host is None:
             return found

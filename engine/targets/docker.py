@@ -5,13 +5,11 @@ else is asked over raw HTTP.
 """
 
 import contextlib
-import getpass
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 
@@ -61,7 +59,11 @@ def endpoint(
     where = _where(environ)
     scheme = where.url.partition("://")[0]
     if scheme == "ssh":
-        host = _host_of(where.url)
+        from breakfix.engine.targets import hosts
+        from breakfix.engine.targets.ssh_config import SshConfig
+
+        # A target may be the same host, reached in another way.
+        host = structs.replace(hosts.at(where.url, SshConfig()), name=f"engine {where.name}")
         if ssh is not None:
             return over_ssh(host, where.name, ssh)
         with contextlib.closing(SshHosts({}, lambda text: text)) as own:
@@ -99,22 +101,6 @@ def _asked(found: Endpoint, ssh: SshHosts | None) -> Endpoint:
     """With what the engine says of itself."""
     spoken = structs.replace(found, api=_spoken(live(found, ssh)))
     return structs.replace(spoken, engine_id=ask(live(spoken, ssh), "/info").get("ID", ""))
-
-
-def _host_of(url: str) -> Host:
-    """The host of ``ssh://[user@]host[:port]``."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port or 22
-    except ValueError:
-        port = 0
-    if not parts.hostname or not port or parts.password or parts.path.strip("/"):
-        raise EngineError(
-            f"A Docker engine at {url} cannot be reached.",
-            hint="Say ssh://user@host or ssh://user@host:port in DOCKER_HOST.",
-        )
-    user = parts.username or getpass.getuser()
-    return Host(name=parts.hostname, address=parts.hostname, user=user, port=port)
 
 
 def select(endpoint: Endpoint, selector: DockerSelector) -> tuple[Identity, ...]:

@@ -60,11 +60,16 @@ def of_an_engine(login: EngineHost, config: SshConfig) -> Host:
 def at(url: str, config: SshConfig) -> Host:
     """The host of ``ssh://user@host:port``. Raises EngineError where the URL is none, or for
     ~/.ssh/config."""
-    where = url.removeprefix("ssh://").partition("/")[0]
+    where, _, path = url.removeprefix("ssh://").partition("/")
     try:
+        if path:
+            raise ValueError("a path is of no use there")
         return _host(_parsed(where), SshLogin(), config)
     except ValueError as error:
-        raise EngineError(f"{url} names no host: {error}.") from None
+        raise EngineError(
+            f"A Docker engine at {url} cannot be reached: {error}.",
+            hint="Say ssh://user@host or ssh://user@host:port.",
+        ) from None
 
 
 # --- which hosts ---
@@ -98,9 +103,9 @@ def _parsed(text: str) -> Listed:
 
 def _of_a_file(path: Path, group: str | None) -> Iterator[Listed]:
     for listed in inventory.read(path).members(group):
-        key = expanded(listed.key)
         # A relative one begins where the inventory is.
-        yield msgspec.structs.replace(listed, key=str(path.parent / key) if key else "")
+        key = str(path.parent / expanded(listed.key)) if listed.key else ""
+        yield msgspec.structs.replace(listed, key=key)
 
 
 def _of_an_api(source: HostsFrom, secrets: Secrets) -> Iterator[Listed]:
@@ -190,7 +195,7 @@ def _jump(chain: str, login: SshLogin, config: SshConfig, before: tuple[str, ...
             port=hop.port or settings.port or PORT,
             known_hosts=_known_hosts(login, settings),
             accept_new=login.host_key == "accept-new",
-            key=key or expanded(login.key or ""),
+            key=key or (expanded(login.key) if login.key else ""),
             passphrase="" if key else login.passphrase or "",
             jump=jump or _jump(settings.jump, login, config, before),
         )

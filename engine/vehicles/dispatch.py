@@ -46,7 +46,7 @@ class Vehicles:
     to hosts; whoever made them closes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         endpoints: Mapping[str, Endpoint],
         run_dir: Path,
@@ -136,13 +136,13 @@ class Vehicles:
         return self.ssh.run(name, op, stop)
 
     def _docker(self, op: DockerOp, stop: threading.Event | None) -> Outcome:
-        endpoint = self._endpoint(op.target, op.endpoint)
+        endpoint = self._endpoint_of(op.target, op.endpoint)
         from breakfix.engine.vehicles import docker_api
 
         return docker_api.request(endpoint, op, stop)
 
     def _exec(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
-        endpoint = self._endpoint(op.target, "")
+        endpoint = self._endpoint_of(op.target, "")
         from breakfix.engine.vehicles import docker_exec
 
         return docker_exec.run(endpoint, op, stop)
@@ -150,19 +150,27 @@ class Vehicles:
     def _signal(self, op: SignalOp, stop: threading.Event | None) -> Outcome:
         if op.target is None or op.target.kind != "docker":
             return self._local.signal(op, stop)
-        endpoint = self._endpoint(op.target, "")
+        endpoint = self._endpoint_of(op.target, "")
         from breakfix.engine.vehicles import docker_host
 
         return docker_host.signal_main(endpoint, op, stop)
 
-    def _endpoint(self, target: Identity | None, named: str) -> Endpoint:
-        name = target.endpoint if target is not None and target.endpoint else named
+    def _endpoint_of(self, target: Identity | None, named: str) -> Endpoint:
+        return self.endpoint(target.endpoint if target is not None and target.endpoint else named)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """An engine as this process can reach it. Raises VehicleError where there is none of that name."""
         if name not in self.endpoints:
             raise VehicleError(
                 f"This run knows no Docker engine called {name or '(no name)'}.",
                 hint="The journal records the engines that a run uses.",
             )
-        return self.endpoints[name]
+        found = self.endpoints[name]
+        if found.host is None:
+            return found
+        from breakfix.engine.vehicles.ssh.engines import live
+
+        return live(found, self.ssh)
 
     def _moved_on(self, op: Op) -> Outcome | None:
         """What comes of an op whose target is not in the life any more that it was bound to. For

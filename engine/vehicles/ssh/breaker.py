@@ -45,13 +45,17 @@ class Breaker(Struct, frozen=True, kw_only=True):
         """The try was broken off by us: it says nothing about the host."""
         return structs.replace(self, trying=False)
 
-    def failed(self, now_s: float, *, for_good: bool, chance: float) -> "Breaker":
+    def failed(
+        self, now_s: float, *, for_good: bool, chance: float, took_s: float = 0.0
+    ) -> "Breaker":
         """It came to nothing. `for_good`: trying again would not help (a time-out, a refused key).
-        `chance` (0 to 1) spreads the tries of many callers: the time is between half and all of it."""
+        `chance` (0 to 1) spreads the tries of many callers: the time is between half and all of it.
+        One that took long is not tried again before as much time has gone by, up to the bound."""
         failures = self.failures + 1
         if not (for_good or self.openings or failures >= FAILURES_MAX):
             return structs.replace(self, failures=failures, trying=False)
-        open_s = min(OPEN_S_MAX, OPEN_S * 2 ** min(self.openings, 10)) * (0.5 + chance / 2)
+        longer_s = max(took_s, OPEN_S * 2 ** min(self.openings, 10))
+        open_s = min(OPEN_S_MAX, longer_s) * (0.5 + chance / 2)
         return Breaker(failures=failures, openings=self.openings + 1, until_s=now_s + open_s)
 
 

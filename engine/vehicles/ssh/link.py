@@ -133,10 +133,11 @@ class Link:
     def _tried(self, patience: Patience) -> "Connection":
         via = self._way(patience)
         self._begin()
+        started_s = time.monotonic()
         try:
             made = self._connector().connect(self.host, via, patience)
         except NotReached as failure:
-            self._note(failure)
+            self._note(failure, time.monotonic() - started_s)
             raise
         except BaseException:
             with self._state:
@@ -170,10 +171,13 @@ class Link:
                 raise NotReached("the connections of this run are closed", ours=True)
             self._breaker = self._breaker.begun()
 
-    def _note(self, failure: NotReached) -> None:
+    def _note(self, failure: NotReached, took_s: float) -> None:
         with self._state:
             self._failed_count += 1
             self._failure = failure
             self._breaker = self._breaker.failed(
-                time.monotonic(), for_good=not failure.passing, chance=random.random()
+                time.monotonic(),
+                for_good=not failure.passing,
+                chance=random.random(),
+                took_s=took_s,
             )

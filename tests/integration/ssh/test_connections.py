@@ -264,6 +264,9 @@ def test_a_silent_host(sshd: SshServer, pool: Pool, silent: int) -> None:
         assert hosts.run("host-002", TRUE).ok
     thread.join()
     assert "accepts a connection and never answers" in errors[0]
+    # Answered at once from then on, most of the time.
+    op = ExecOp(via="ssh", argv=("true",), timeout_s=3.0)
+    assert any("it is tried again" in hosts.run("dead", op).error for _ in range(5))
 
 
 def test_stop_ends_the_waiting_for_a_silent_host(sshd: SshServer, pool: Pool, silent: int) -> None:

@@ -5,93 +5,33 @@ import os
 import secrets
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
+from tests.integration.faulty_host import RUN, FaultyHost
 from tests.integration.ssh_server import SshServer
 
-from breakfix.engine import deadman
-from breakfix.engine.action import HostFacts
-from breakfix.engine.catalogue import load
-from breakfix.engine.checks import judge, wait_for
-from breakfix.engine.ending import end
+from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
-from breakfix.engine.events import FaultEnded, FaultIntended
-from breakfix.engine.faults import Injected, inject
+from breakfix.engine.events import FaultIntended
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.open_faults import open_faults
-from breakfix.engine.ops import Check, ExecOp, Op, Outcome, Plan
-from breakfix.engine.targets import host as hosts
-from breakfix.engine.vehicles.ssh.pool import SshHosts
+from breakfix.engine.ops import ExecOp
 
-RUN = f"20260101-010203-test-{secrets.token_hex(4)}"
 LONG_S = 600.0
 PATIENCE_S = 60.0
 
 
-class Hosts:
-    """One host as a user reaches it, and what the engine does with a fault on it."""
-
-    def __init__(self, server: SshServer, user: str, journal: Journal) -> None:
-        made = server.host(7, user=user)
-        self.ssh = SshHosts({made.name: made}, lambda text: text, prefix=f"{journal.path.parent.name}.")
-        self.journal = journal
-        self.name = made.name
-        self.facts: HostFacts = hosts.facts(self.ssh, made.name)
-
-    def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
-        """As a vehicle does."""
-        assert isinstance(op, ExecOp) and op.target is not None
-        return self.ssh.run(op.target.endpoint, op, stop)
-
-    def named(self, without: Sequence[str] = ()) -> HostFacts:
-        """The facts for one fault, on a host that has not got some of its tools."""
-        tools = tuple(tool for tool in self.facts.tools if tool not in without)
-        facts = deadman.named(self.facts, RUN, f"break@{secrets.token_hex(4)}#1")
-        assert isinstance(facts, HostFacts)
-        return structs.replace(facts, tools=tools)
-
-    def intent(self, action: str, facts: HostFacts, after_s: float, **given: Any) -> FaultIntended:
-        """A fault with its switch."""
-        kind = load([action])[action]
-        plan: Plan = kind(**given).plan(facts)  # type: ignore[attr-defined]
-        return FaultIntended(
-            fault=f"break#{secrets.token_hex(4)}",
-            unit="break",
-            action=action,
-            target=self.name,
-            plan=deadman.armed(plan, facts, after_s),
-            lasting=True,
-            hold_s=1.0,
-            due_at_s=0.0,
-        )
-
-    def inject(self, intent: FaultIntended) -> Injected:
-        """Inject it."""
-        return inject(intent, self.journal, self, threading.Event())
-
-    def end(self) -> FaultEnded:
-        """End what is open."""
-        (fault,) = open_faults(read(self.journal.path))
-        came = end(fault, self.journal, self, why="over", by="engine")
-        assert isinstance(came, FaultEnded), came
-        return came
-
-    def holds(self, checks: Sequence[Check]) -> list[bool]:
-        """What each check says right now."""
-        return [judge(check, self.run(check.op)).holds for check in checks]
-
-
 @pytest.fixture(params=["sudo", "plain"])
-def host(sshd: SshServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
+def host(sshd: SshServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FaultyHost]:
     """A host where we may become root, and one where we may not."""
     journal = Journal.create(tmp_path / "run", "engine")
-    made = Hosts(sshd, sshd.user if request.param == "sudo" else sshd.plain, journal)
+    user = sshd.user if request.param == "sudo" else sshd.plain
+    made = FaultyHost(sshd.host(7, user=user), journal)
     yield made
     made.ssh.close()
     journal.close()
@@ -163,7 +103,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fault_is_made_proved_undone_and_gone(host: Hosts, folder: Path, name: str) -> None:
+def test_a_fault_is_made_proved_undone_and_gone(host: FaultyHost, folder: Path, name: str) -> None:
     """Before it no check of its effect holds, after it all do; in the end all is as before."""
     action, given, without = cases(folder)[name]
     before = contents(folder)
@@ -187,7 +127,7 @@ SWITCHED = [
 
 
 @pytest.mark.parametrize(("host", "name"), SWITCHED, indirect=["host"])
-def test_the_switch_alone_ends_a_fault(host: Hosts, folder: Path, name: str) -> None:
+def test_the_switch_alone_ends_a_fault(host: FaultyHost, folder: Path, name: str) -> None:
     """Nobody else does; who looks later finds it over, and knows why."""
     action, given, without = cases(folder)[name]
     before = contents(folder)
@@ -203,7 +143,7 @@ def test_the_switch_alone_ends_a_fault(host: Hosts, folder: Path, name: str) -> 
 
 
 @pytest.fixture
-def victim(tmp_path: Path, host: Hosts) -> Iterator[tuple[str, Path]]:
+def victim(tmp_path: Path, host: FaultyHost) -> Iterator[tuple[str, Path]]:
     """A process of the host's user that has a name of its own; what starts it writes its pid."""
     name = f"bfx{secrets.token_hex(5)}"
     program = Path(f"/tmp/{name}")
@@ -228,12 +168,12 @@ def victim(tmp_path: Path, host: Hosts) -> Iterator[tuple[str, Path]]:
 
 @pytest.mark.parametrize("by", ["name", "pidfile"])
 def test_a_process_is_frozen_and_goes_on(
-    host: Hosts, victim: tuple[str, Path], by: str
+    host: FaultyHost, victim: tuple[str, Path], by: str
 ) -> None:
     """It is stopped, and continued; by the switch, too, when nobody else does it."""
     match_ = {"name": victim[0]} if by == "name" else {"pidfile": str(victim[1])}
     for after_s, cause in ((LONG_S, "engine"), (1.0, "expiry")):
-        intent = host.intent("process.pause", host.named(), after_s, match=made_match(match_))
+        intent = host.intent("process.pause", host.named(), after_s, match=match_)
         assert host.inject(intent).active
         if cause == "expiry":
             end_s = time.monotonic() + PATIENCE_S
@@ -243,16 +183,9 @@ def test_a_process_is_frozen_and_goes_on(
         assert host.end().ended_by == cause
 
 
-def made_match(given: dict[str, Any]) -> Any:
-    """A match as a document gives it."""
-    from breakfix.engine.host_processes import Match
-
-    return Match(**given)
-
-
-def test_a_process_is_killed_and_started_again(host: Hosts, victim: tuple[str, Path]) -> None:
+def test_a_process_is_killed_and_started_again(host: FaultyHost, victim: tuple[str, Path]) -> None:
     """The undo starts another one; one that somebody else has started is left alone."""
-    given = {"match": made_match({"name": victim[0]}), "start": (f"/tmp/{victim[0]}", "600")}
+    given = {"match": {"name": victim[0]}, "start": (f"/tmp/{victim[0]}", "600")}
     intent = host.intent("process.kill", host.named(), LONG_S, **given)
     assert host.inject(intent).active
     assert host.end().ended_by == "engine"
@@ -275,11 +208,9 @@ def test_a_process_is_killed_and_started_again(host: Hosts, victim: tuple[str, P
     ],
 )
 def test_what_the_host_refuses_has_no_effect(
-    host: Hosts, action: str, given: dict[str, Any], said: str
+    host: FaultyHost, action: str, given: dict[str, Any], said: str
 ) -> None:
     """One clear line says why, with the numbers, and the switch is taken away again."""
-    if "match" in given:
-        given = {**given, "match": made_match(given["match"])}
     done = host.inject(host.intent(action, host.named(), LONG_S, **given))
     assert not done.active
     assert said in done.error
@@ -287,50 +218,50 @@ def test_what_the_host_refuses_has_no_effect(
     assert open_faults(read(host.journal.path)) == []
 
 
-def test_what_our_connection_hangs_on_is_never_meant(host: Hosts, sshd: SshServer) -> None:
+def test_what_our_connection_hangs_on_is_never_meant(host: FaultyHost, sshd: SshServer) -> None:
     """Neither by name, nor by port, nor by a pid that stands in a file; and the first process neither."""
     pidfile = Path(f"/tmp/bfx-test-{secrets.token_hex(4)}.pid")
     try:
         for given in ({"name": "sshd"}, {"port": sshd.port}):
             with pytest.raises(PreconditionError, match="R513"):
-                host.intent("process.pause", host.named(), LONG_S, match=made_match(given))
+                host.intent("process.pause", host.named(), LONG_S, match=given)
         for pid in (1, sshd.pid):
             pidfile.write_text(f"{pid}\n")
-            match_ = made_match({"pidfile": str(pidfile)})
+            match_ = {"pidfile": str(pidfile)}
             done = host.inject(host.intent("process.pause", host.named(), LONG_S, match=match_))
             assert "carries our own connection" in done.error
     finally:
         pidfile.unlink()
 
 
-def test_the_switch_and_the_jobs_of_other_faults_are_never_meant(host: Hosts) -> None:
+def test_the_switch_and_the_jobs_of_other_faults_are_never_meant(host: FaultyHost) -> None:
     """Who stops all that is called as they are leaves them alone."""
     running = host.intent("host.cpu", host.named(("stress-ng",)), LONG_S, workers=1)
     assert host.inject(running).active
     (job,) = folder_of(host, running).glob("load*.job")
     pidfile = folder_of(host, running) / "timer"
     for path in (job, pidfile):
-        match_ = made_match({"pidfile": str(path)})
+        match_ = {"pidfile": str(path)}
         done = host.inject(host.intent("process.pause", host.named(), LONG_S, match=match_))
         assert "no process matches" in done.error
     assert host.end().ended_by == "engine"
 
 
-def folder_of(host: Hosts, intent: FaultIntended) -> Path:
+def folder_of(host: FaultyHost, intent: FaultIntended) -> Path:
     """The state folder of a fault."""
     (arm,) = intent.plan.arm
     assert isinstance(arm, ExecOp)
     return Path(arm.argv[4])
 
 
-def test_memory_is_not_taken_beyond_the_reserve(host: Hosts) -> None:
+def test_memory_is_not_taken_beyond_the_reserve(host: FaultyHost) -> None:
     """The host itself looks again, with the numbers of that moment."""
     facts = structs.replace(host.named(), memory_available_bytes=1 << 60)
     done = host.inject(host.intent("host.memory", facts, LONG_S, size="900TiB"))
     assert "less than the reserve of 268435456" in done.error
 
 
-def test_a_file_that_was_mended_meanwhile_stays_as_it_is(host: Hosts, folder: Path) -> None:
+def test_a_file_that_was_mended_meanwhile_stays_as_it_is(host: FaultyHost, folder: Path) -> None:
     """What a repair has put there is the end of the fault, and the backup goes."""
     intent = host.intent("file.corrupt", host.named(), LONG_S, path=str(folder / "file"))
     assert host.inject(intent).active
@@ -339,7 +270,7 @@ def test_a_file_that_was_mended_meanwhile_stays_as_it_is(host: Hosts, folder: Pa
     assert contents(folder) == {"file": b"mended"}
 
 
-def test_checks_of_a_fault_are_read_again_until_they_hold(host: Hosts) -> None:
+def test_checks_of_a_fault_are_read_again_until_they_hold(host: FaultyHost) -> None:
     """A host that does not answer meets no check."""
     intent = host.intent("host.cpu", host.named(), LONG_S, workers=1)
     result = wait_for(structs.replace(intent.plan.effect[0], within_s=0.0), host, time.monotonic)

@@ -16,7 +16,7 @@ WHERE = ExecOp(via="ssh", argv=("printenv", "SSH_CONNECTION"), timeout_s=120.0)
 
 
 def test_all_of_them_answer_each_for_itself(sshd: SshServer, pool: Pool) -> None:
-    """With the dead ones told apart, and not waited for twice; then again on the same connections."""
+    """With the dead ones told apart; then again on the same connections."""
     dead = structs.replace(sshd.host(201), name="dead", port=1)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         port = listener.getsockname()[1]
@@ -36,7 +36,6 @@ def test_all_of_them_answer_each_for_itself(sshd: SshServer, pool: Pool) -> None
         assert second[name].text == first[name].text
     assert "connection refused" in first["dead"].error
     assert "never answers" in first["silent"].error
-    assert "tried again" in second["silent"].error
 
 
 def test_one_connection_serves_all_callers(sshd: SshServer, pool: Pool) -> None:

@@ -156,7 +156,7 @@ def here(request: pytest.FixtureRequest) -> Iterator[HostHere]:
 
 
 ODD_NAMES = (
-    "plain", "with blank ", "it's", 'a "quote"', "$(touch /tmp/bfx-pwned)", "`id`", "a;b|c&d", "*?[x]",
+    "plain", "with blank ", "it's", 'a "quote"', "$(touch bfx-pwned)", "`id`", "a;b|c&d", "*?[x]",
     "-n", "--help", "line\nend", "tab\there", "back\\slash", "ünïcode", "%s%d", "!bang", "#hash", "~",
 )  # fmt: skip
 
@@ -165,4 +165,4 @@ ODD_NAMES = (
 def odd(request: pytest.FixtureRequest) -> Iterator[str]:
     """A name that a shell could take for something else; nothing of it was executed in the end."""
     yield request.param
-    assert not Path("/tmp/bfx-pwned").exists()
+    assert not Path("/bfx-pwned").exists()

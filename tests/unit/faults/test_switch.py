@@ -125,24 +125,28 @@ def test_an_end_by_the_engine_takes_the_switch_away(
 
 
 @pytest.mark.parametrize(
-    ("found", "boot_id", "repaired", "cause"),
+    ("found", "cause"),
     [
-        ("armed", "", False, "self"),
-        ("absent", "", False, "expiry"),
-        ("fired", "", False, "expiry"),
-        ("absent", "another", False, "restart"),
-        ("armed", "", True, "repair"),
+        ("armed", "self"),
+        ("absent", "expiry"),
+        ("fired", "expiry"),
+        ("absent, rebooted", "restart"),
+        ("armed, repaired", "repair"),
     ],
 )
 def test_what_is_found_tells_who_ended_it(
-    intent: FaultIntended, journal: Journal, tmp_path: Path, *,
-    found: str, boot_id: str, repaired: bool, cause: str,
-) -> None:  # fmt: skip
+    intent: FaultIntended, journal: Journal, tmp_path: Path, found: str, cause: str
+) -> None:
     """A switch that is gone has fired; on another boot id, its host was started again."""
     host = Watched()
     go(intent, journal, host)
     (tmp_path / "fault").unlink()
-    said = {"dead_man": found, "boot_id": boot_id or intent.plan.disarm[-1].target.incarnation}  # type: ignore[union-attr]
+    found, _, besides = found.partition(", ")
+    target = intent.plan.disarm[-1].target
+    assert target is not None
+    boot_id = "another" if besides == "rebooted" else target.incarnation
+    repaired = besides == "repaired"
+    said = {"dead_man": found, "boot_id": boot_id}
     host.answer = lambda op: (
         Outcome(ok=True, code=0, data=said) if op == intent.plan.disarm[-1] else None
     )
@@ -157,7 +161,12 @@ def test_a_switch_that_was_faster_than_the_undo_has_ended_it(
     """It fired between our look and our undo."""
     host = Watched()
     go(intent, journal, host)
-    host.answer = lambda op: host.run(intent.plan.disarm[-1]) and None if op == intent.plan.undo[0] else None
+
+    def fire(op: Op) -> None:
+        if op == intent.plan.undo[0]:
+            host.run(intent.plan.disarm[-1])
+
+    host.answer = fire
     came = end(opened(journal), journal, host, why="x", by="engine")
     assert isinstance(came, FaultEnded) and came.ended_by == "expiry"
 

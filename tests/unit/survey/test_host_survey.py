@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,17 +84,22 @@ def run_id() -> Iterator[str]:
     folder.mkdir(parents=True)
     process = subprocess.Popen(["sleep", "60"], env={**os.environ, "BREAKFIX_MARK": f"{name}.aa.1"})
     other = subprocess.Popen(["sleep", "60"], env={**os.environ, "BREAKFIX_MARK": "another.aa.1"})
+    script = f"export BREAKFIX_MARK={name}.cc.$$; exec sh -c 'sleep 60; :'"
+    at_work = subprocess.Popen(["sh", "-c", script], start_new_session=True)
     yield name
+    os.killpg(at_work.pid, signal.SIGKILL)
     for one in (process, other):
         one.kill()
+    for one in (process, other, at_work):
         one.wait()
     folder.rmdir()
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_what_a_run_left_is_found(run_id: str, shell: tuple[str, ...]) -> None:
-    """By its folders and marks; not what other runs have there, nor the command that looks."""
-    here = LocalHost({"BREAKFIX_MARK": f"{run_id}.bb.2"}, shell)
+    """By its folders and marks; not what other runs have there, nor commands that are still at work."""
+    mark = f'export BREAKFIX_MARK={run_id}.bb.$$; exec "$@"'
+    here = LocalHost({}, ("sh", "-c", mark, "sh", *shell))
     target = local_facts("x").identity
 
     found = take({"one": target, "two": target}, here, run_id)

@@ -156,7 +156,7 @@ def test_an_inventory(config: SshConfig, tmp_path: Path) -> None:
     one, two = chosen(config, hosts_file=str(file), group="db")
     assert (one.name, one.address, one.user) == ("db-1", "10.0.0.1", "of_config")
     assert (two.name, two.address, two.user) == ("db-2", "db-2.example", "dba")
-    assert two.key == str(tmp_path / "k")
+    assert (one.key, two.key) == ("", str(tmp_path / "k"))
     assert [host.user for host in chosen(config, hosts_file=str(file), user="ops")] == ["ops"] * 3
     with pytest.raises(DocumentError, match="no group 'dbs'"):
         chosen(config, hosts_file=str(file), group="dbs")
@@ -176,8 +176,9 @@ def test_engines(config: SshConfig) -> None:
     assert (host.name, host.address, host.user, host.port) == ("db-1", "db-1.example", "ops", 2200)
     host = hosts.at("ssh://me@dock:2022", config)
     assert (host.name, host.address, host.user, host.port) == ("dock:2022", "dock", "me", 2022)
-    with pytest.raises(EngineError, match="names no host"):
-        hosts.at("ssh://", config)
+    for url in ("ssh://", "ssh://me:pw@dock", "ssh://dock/run/docker.sock", "ssh://dock:0", "ssh://-o"):
+        with pytest.raises(EngineError, match=r"Say ssh://user@host"):
+            hosts.at(url, config)
 
 
 class _Api(http.server.BaseHTTPRequestHandler):

@@ -53,6 +53,12 @@ def test_each_opening_is_longer_up_to_a_bound() -> None:
     assert lengths[-1] == OPEN_S_MAX
 
 
+def test_a_silent_host_is_left_alone_as_long_as_it_took() -> None:
+    """Else most calls would wait for it again."""
+    breaker = Breaker().begun().failed(0.0, for_good=True, chance=1.0, took_s=3.0)
+    assert breaker.until_s == 3.0
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1), st.floats(0, 10)), max_size=40))
 def test_it_never_stays_open(story: list[tuple[bool, float, float]]) -> None:
