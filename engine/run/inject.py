@@ -18,10 +18,11 @@ from breakfix.engine.faults import Injected, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step
 from breakfix.engine.open_faults import OpenFault
 from breakfix.engine.plan.blast import within_radius
+from breakfix.engine.plan.timing import attempt_s
 from breakfix.engine.run.arming import detectors_of
 from breakfix.engine.run.limits import Claims
 from breakfix.engine.run.probe import arm
-from breakfix.engine.run.repair import TIMEOUT_S, backoff_s
+from breakfix.engine.run.repair import backoff_s
 from breakfix.engine.run_plan import Unit
 from breakfix.engine.values import seconds
 
@@ -207,7 +208,7 @@ class Injector:
                 context.rebind(unit.binding, step.id, stop)
             return result
 
-        timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
+        timeout_s = attempt_s(step, unit.preview)
         return await context.threads.call(attempt_it, context.threads.effects, timeout_s)
 
     def _hold_s(self, step: Step) -> float:

@@ -14,6 +14,7 @@ from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
 from breakfix.engine.model import Retry, Step
 from breakfix.engine.ops import Outcome, Plan
+from breakfix.engine.plan.timing import attempt_s
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.result import UnitResult
 from breakfix.engine.run_plan import Unit
@@ -21,9 +22,6 @@ from breakfix.engine.values import fraction, seconds
 
 if TYPE_CHECKING:
     from breakfix.engine.run.executor import Executor
-
-TIMEOUT_S = 60.0
-"""How long one attempt of a step may take that names no time-out of its own."""
 
 
 class Performed(Struct, frozen=True, kw_only=True):
@@ -86,7 +84,7 @@ def backoff_s(retry: Retry, attempt: int, rng: random.Random) -> float:
 async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) -> Performed:
     action = context.parameters(step, unit)
     assert isinstance(action, Repair)
-    timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
+    timeout_s = attempt_s(step, unit.preview)
 
     def perform(stop: threading.Event) -> Performed:
         started_at_s = context.now_s()

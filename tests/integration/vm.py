@@ -36,7 +36,7 @@ SURVEY: Final = r"""
 echo "time $(date +%s.%N)"
 systemctl list-units --plain --no-legend --all --type=service,timer,mount,socket |
     awk '$3 != "inactive" && $1 !~ /^(user|run-user|systemd-(timedated|hostnamed))/ {print "unit", $1, $3}'
-systemctl list-unit-files --plain --no-legend | awk '{print "enabled", $1, $2}'
+systemctl list-unit-files --plain --no-legend | awk '$1 !~ /^session-/ {print "enabled", $1, $2}'
 findmnt -rno TARGET,FSTYPE,OPTIONS | awk '$1 !~ /^.run.user/ {print "mount", $0}'
 ss -Hltnu | awk '{print "listens", $1, $5}'
 ps -eo ppid=,pid=,comm= | awk '$1 != 2 && $2 > 2 {print "process", $3}' |
