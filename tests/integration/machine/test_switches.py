@@ -17,19 +17,25 @@ LONG_S = 600.0
 SHORT_S = 20.0
 PATIENCE_S = 180.0
 
-CASES: list[tuple[str, dict[str, Any]]] = [
-    ("systemd.stop", {"unit": "shop"}),
+Case = tuple[str, dict[str, Any]]
+UNDONE: list[Case] = [
     ("systemd.kill", {"unit": "shop"}),
-    ("clock.skew", {"offset": "10m"}),
     ("clock.skew", {"offset": "2h", "direction": "behind"}),
-    ("disk.fill", {"path": "/data", "share": "90%", "reserve": "10MiB"}),
     ("disk.inodes", {"path": "/data", "leave_count": 10, "reserve_count": 0}),
-    ("host.cpu", {"workers": 1}),
-    ("host.memory", {"size": "64MiB"}),
-    ("process.pause", {"match": {"port": 8080}}),
     ("process.kill", {"match": {"port": 8080}, "start": ["systemctl", "start", "shop"]}),
 ]
-IDS = [f"{action} {next(iter(given.values()))}" for action, given in CASES]
+EXPIRED: list[Case] = [
+    ("systemd.stop", {"unit": "shop"}),
+    ("clock.skew", {"offset": "10m"}),
+    ("disk.fill", {"path": "/data", "share": "90%", "reserve": "10MiB"}),
+    # The undo of this one is the login user's.
+    ("host.cpu", {"workers": 1}),
+]
+
+
+def name_of(case: object) -> str | None:
+    """The name of the action."""
+    return case if isinstance(case, str) else None
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def host(machine: Machine, tmp_path: Path, unchanged: None) -> Iterator[FaultyHo
     assert listed.stdout == ""
 
 
-@pytest.mark.parametrize(("action", "given"), CASES, ids=IDS)
+@pytest.mark.parametrize(("action", "given"), UNDONE, ids=name_of)
 def test_a_fault_is_made_proved_undone_and_gone(
     host: FaultyHost, action: str, given: dict[str, Any]
 ) -> None:
@@ -60,7 +66,7 @@ def test_a_fault_is_made_proved_undone_and_gone(
     assert came.ended_by == "engine" or action == "systemd.kill"
 
 
-@pytest.mark.parametrize(("action", "given"), CASES, ids=IDS)
+@pytest.mark.parametrize(("action", "given"), EXPIRED, ids=name_of)
 def test_a_timer_of_systemd_alone_ends_a_fault(
     host: FaultyHost, action: str, given: dict[str, Any]
 ) -> None:
