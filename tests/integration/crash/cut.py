@@ -55,10 +55,11 @@ def cut_at(sshd: SshServer, case: Case, number: int, cut: Cut) -> Kill:
     """What is left in the end, and who has ended the fault."""
     with (
         tempfile.TemporaryDirectory(prefix="breakfix-cut-") as name,
-        _relay(sshd, number, Path(name) / "control") as port,
+        tempfile.TemporaryDirectory(prefix="breakfix-way-") as way,
+        _relay(sshd, number, Path(way) / "control") as port,
         on_a_host(sshd, case, number, port) as arena,
     ):
-        return _cut(Path(name), arena, cut)
+        return _cut(Path(name), Path(way) / "control", arena, cut)
 
 
 @contextlib.contextmanager
@@ -72,9 +73,9 @@ def _relay(sshd: SshServer, number: int, control: Path) -> Iterator[int]:
             made.kill()
 
 
-def _cut(folder: Path, arena: Arena, cut: Cut) -> Kill:
+def _cut(folder: Path, control: Path, arena: Arena, cut: Cut) -> Kill:
     before = arena.survey()
-    environ = {"CRASH_RELAY": str(folder / "control"), "CRASH_GRACE_S": str(GRACE_S)}
+    environ = {"CRASH_RELAY": str(control), "CRASH_GRACE_S": str(GRACE_S)}
     engine = start(folder, arena, cut.point, cut.who, environ=environ)
     happened = _reached(folder, cut.point, engine)
     time.sleep(ALONE_S)
@@ -83,7 +84,7 @@ def _cut(folder: Path, arena: Arena, cut: Cut) -> Kill:
     if cut.join == "late":
         code = engine.wait(BOUND_S)
         residue += wait_until_over(folder, BOUND_S)
-    told(folder / "control", "join")
+    told(control, "join")
     if code is None:
         code = engine.wait(BOUND_S)
         residue += wait_until_over(folder, BOUND_S)

@@ -170,12 +170,12 @@ def traces(run_id: str) -> list[str]:
         for parent in (Path("/run/breakfix"), *Path("/tmp").glob("breakfix-*"))
         for path in parent.glob(f"{run_id}.*")
     ]
-    needle = f"{run_id}.".encode()
+    token, mark = f"{run_id}.".encode(), f"\0BREAKFIX_MARK={run_id}.".encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes()
-                if needle in words or needle in (entry / "environ").read_bytes():
+                if token in words or mark in b"\0" + (entry / "environ").read_bytes():
                     shown = words.replace(b"\0", b" ")[-300:].decode(errors="replace")
                     found.append(f"process {entry.name} is left: {shown}")
             except OSError:
