@@ -107,6 +107,8 @@ def patched(points: Points) -> None:
     patch(command._Running, "_pump", pump)
     if grace_s := os.environ.get("CRASH_GRACE_S"):
         patch(deadman, "GRACE_S", float(grace_s))
+        # Nor does it wait longer for what may take longer.
+        patch(deadman, "APPLY_USUAL_S", 1000.0)
 
 
 if __name__ == "__main__":

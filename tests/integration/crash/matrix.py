@@ -128,7 +128,7 @@ def wait_until_over(folder: Path, bound_s: float = BOUND_S) -> list[str]:
     while running := of(folder):
         if time.monotonic() > end_s:
             return [f"still running: {running}"]
-        time.sleep(0.005)
+        time.sleep(0.05)
     return []
 
 
@@ -218,7 +218,7 @@ def wait_for_switches(folder: Path, arena: Arena, before: Mapping[str, str]) -> 
         found += [left for path in journals(folder) for left in traces(path.parent.name)]
         if not found or time.monotonic() > end_s:
             return found
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def _residue_of(journal: Path) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.integration.crash.campaign import WHOLE, WORKERS, kills, print_counts, require_clean
+from tests.integration.crash.campaign import WHOLE, WORKERS, all_on, jobs, print_counts, require_clean
 from tests.integration.crash.cases import CASES, HOST_CASES, MACHINE_CASES, PROCESS, Case
 from tests.integration.crash.matrix import Arena, Kill, points
 
@@ -55,8 +55,9 @@ def test_nothing_is_left(case: Case, who: str, arenas: Callable[[Case], list[Are
     """Whatever the engine was doing when it was killed."""
     free = arenas(case)
     wanted = chosen(points(free[0]), who)
-    found = COUNTS[f"{case.name}, {who}"] = kills(case.name, free, wanted, who)
-    require_clean(found, wanted)
+    found = list(all_on(free, jobs(case.name, wanted, who)))
+    COUNTS[f"{case.name}, {who}"] = found
+    require_clean(found, len(wanted))
 
 
 def chosen(passed: list[str], who: str) -> list[str]:
