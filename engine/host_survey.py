@@ -41,14 +41,14 @@ for path in "/run/breakfix/$run".* /tmp/breakfix-*/"$run".*; do
 done
 end
 list processes
-for file in $(grep -lszF "BREAKFIX_MARK=$run." /proc/[0-9]*/environ); do
+for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
   # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
   mark=$(tr '\0' '\n' <"$file" | sed -n 's/^BREAKFIX_MARK=//p')
   first=/proc/${mark##*.} name=
   # One that is about to become another program has no environment for a moment.
   if [ "$file" = "$first/environ" ]; then continue; fi
   read -r name <"$first/comm"
-  if [ "$name" = sudo ] || grep -qszF "BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
+  if [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done

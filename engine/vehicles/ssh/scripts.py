@@ -21,9 +21,10 @@ given. Why it does not, it says in a last line that begins with the mark."""
 
 _CAN_SEARCH: Final = """\
 [ -r /proc/self/environ ] || exit 2
-printf 'a\\0b' | grep -qzF b || exit 2"""
-"""Else nothing would be found where there is something. Entries of an environment end with a NUL, behind
-which not every grep(1) sees anything without ``-z``."""
+printf 'a\\0b' | grep -qz '^b' || exit 2"""
+"""Entries of an environment end with a NUL, behind which not every grep(1) sees anything without ``-z``. An
+entry is looked for from its beginning: SUDO_COMMAND, which goes on to all that a command by sudo has started,
+holds the mark too (sudo(8))."""
 
 END_MARK: Final = f"""\
 {_CAN_SEARCH}
@@ -31,7 +32,7 @@ rounds=0
 empty=0
 while [ $rounds -lt 100 ]; do
   found=
-  for file in $(grep -lszF "{MARK_NAME}=$1." /proc/[0-9]*/environ); do
+  for file in $(grep -lsz "^{MARK_NAME}=$1\\." /proc/[0-9]*/environ); do
     pid=${{file#/proc/}}
     found="$found ${{pid%/environ}}"
   done
@@ -62,7 +63,7 @@ session_of() {{
 }}
 ended=0
 done=" "
-for file in $(grep -lszF "{MARK_NAME}=$1" /proc/[0-9]*/environ); do
+for file in $(grep -lsz "^{MARK_NAME}=$1" /proc/[0-9]*/environ); do
   mark=$(tr '\\0' '\\n' 2>/dev/null <"$file" | sed -n 's/^{MARK_NAME}=//p')
   case $mark in "$1"*.*) ;; *) continue ;; esac
   case $done in *" $mark "*) continue ;; esac
@@ -71,7 +72,7 @@ for file in $(grep -lszF "{MARK_NAME}=$1" /proc/[0-9]*/environ); do
   read -r stat 2>/dev/null <"/proc/$first/stat" || continue
   read -r name 2>/dev/null <"/proc/$first/comm" || continue
   [ "$(session_of "$stat")" = "$first" ] || continue
-  [ "$name" = sudo ] || grep -qszF "{MARK_NAME}=$mark" "/proc/$first/environ" || continue
+  [ "$name" = sudo ] || grep -qsz "^{MARK_NAME}=$mark" "/proc/$first/environ" || continue
   sh -c "$2" sh "${{mark%.*}}" && ended=$((ended + 1))
 done
 echo $ended
