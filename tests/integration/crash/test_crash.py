@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.integration.crash.campaign import WHOLE, WORKERS, all_on, jobs, print_counts, require_clean
+from tests.integration.crash.campaign import (
+    WHOLE,
+    WORKERS,
+    all_on,
+    jobs,
+    print_counts,
+    require_clean,
+)
 from tests.integration.crash.cases import CASES, HOST_CASES, MACHINE_CASES, PROCESS, Case
 from tests.integration.crash.matrix import Arena, Kill, points
 
