@@ -181,4 +181,10 @@ def _warnings(
             warnings.append(
                 f"the undo of {unit.id} needs a secret: it must be there to recover, too"
             )
+    for name in resolution.sets:
+        login = scenario.targets[name].ssh
+        if login is not None and (login.password or login.passphrase):
+            warnings.append(
+                f"logging in to the hosts of {name} needs a secret: it must be there to recover, too"
+            )
     return tuple(warnings)

@@ -8,7 +8,7 @@ and the stream is broken; where nobody can go on, it stays so.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from breakfix.engine.action import Occurrence, Source
 from breakfix.engine.errors import BreakfixError
 
 if TYPE_CHECKING:
-    from breakfix.engine.vehicles.ssh.follow import Followed, Heard
+    from breakfix.engine.vehicles.ssh.follow import Heard
 
 _KEPT_MAX: Final = 10_000
 _LINE_CHARS_MAX: Final = 4096
@@ -72,6 +72,20 @@ set -- tail -c "+$((offset + 1))" -F -- "$path"
 """ + _WATCH
 
 
+class Followed(Protocol):
+    """A command on a host that goes on, as `breakfix.engine.vehicles.ssh.follow.Followed` does."""
+
+    @property
+    def exit_code(self) -> int | None: ...
+
+    @property
+    def stderr(self) -> str: ...
+
+    def lines(self) -> "Iterator[Heard]": ...
+
+    def close(self) -> None: ...
+
+
 class _Refused(Exception):
     """It will never be as it was."""
 
@@ -82,7 +96,7 @@ class HostStream:
     def __init__(
         self,
         source: Source,
-        follow: "Callable[..., Followed]",
+        follow: Callable[..., Followed],
         clock: Callable[[], float],
     ) -> None:
         self._source = source

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ class Cli:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one type."""
         return [line["event"] for line in self.journal() if line["event"]["type"] == kind]
+
+    def wait_for_active(self, run: "subprocess.Popen[str]", count: int) -> None:
+        """Wait until so many faults of a run are active."""
+        end_s = time.monotonic() + self.bound_s
+        while len(self.events("fault_active")) < count:
+            assert run.poll() is None, "".join(run.communicate())
+            assert time.monotonic() < end_s, self.events("fault_active")
+            time.sleep(0.05)
 
     def marks(self) -> list[str]:
         """The marks of the process targets of the newest run."""

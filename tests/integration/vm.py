@@ -36,12 +36,11 @@ SURVEY: Final = r"""
 echo "time $(date +%s.%N)"
 systemctl list-units --plain --no-legend --all --type=service,timer,mount,socket |
     awk '$3 != "inactive" && $1 !~ /^(user|run-user|systemd-(timedated|hostnamed))/ {print "unit", $1, $3}'
-systemctl list-unit-files --plain --no-legend | awk '$1 !~ /^session-/ {print "enabled", $1, $2}'
 findmnt -rno TARGET,FSTYPE,OPTIONS | awk '$1 !~ /^.run.user/ {print "mount", $0}'
-ss -Hltnu | awk '{print "listens", $1, $5}'
+ss -Hltn | awk '{print "listens", $4}'
 ps -eo ppid=,pid=,comm= | awk '$1 != 2 && $2 > 2 {print "process", $3}' |
     grep -vE ' (sshd|systemd|\(sd-pam\)|sudo|sh|bash|ps|awk|grep|systemd-timedat|systemd-hostnam|sort|\(udev-worker\))$'
-find /etc /srv /home /root /data /tmp /var/tmp /run/breakfix* -xdev -printf 'file %p %y %m %u\n' 2>/dev/null
+find /etc /srv /home /root /data /tmp /var/tmp /run/breakfix* -xdev -printf 'file %p %y %m %u %l\n' 2>/dev/null
 find /etc /srv /home /root /data /tmp /var/tmp -xdev -type f -exec sha256sum '{}' +
 df --output=target,used,iused /data | awk 'END {print "used", $0}'
 iptables-save | grep -v '^#'
@@ -92,6 +91,12 @@ class Machine(Struct, frozen=True, kw_only=True):
                 return made.recv(4) == b"SSH-"
         except OSError:
             return False
+
+    def pace_s(self) -> float:
+        """How long a command takes on it right now."""
+        begun_s = time.monotonic()
+        self.read("true")
+        return time.monotonic() - begun_s
 
     def boot_id(self) -> str:
         """Of the present boot."""

@@ -13,6 +13,7 @@ from breakfix.engine.vehicles.ssh.waiting import NotReached, Patience
 
 if TYPE_CHECKING:
     from breakfix.engine.vehicles.ssh.connect import Connection, Connector
+    from breakfix.engine.vehicles.ssh.host_keys import Key
 
 COMMANDS_MAX: Final = 8
 """So many at once on one host: sshd allows ten sessions on a connection (MaxSessions), and a command
@@ -37,6 +38,8 @@ class Link:
         self._state = threading.Lock()
         self._breaker = Breaker()
         self._connection: Connection | None = None
+        self.key: Key | None = None
+        """What the host has shown last."""
         self._failed_count = 0
         self._failure: NotReached | None = None
         self._commands = threading.BoundedSemaphore(COMMANDS_MAX)
@@ -145,7 +148,7 @@ class Link:
             raise
         with self._state:
             self._breaker, self._failure = Breaker(), None
-            self._connection = made
+            self._connection, self.key = made, made.key
             late = self._closed
         if late:
             self.close()

@@ -73,7 +73,8 @@ class SshHosts:
             link.connected(Patience(time.monotonic() + IDENTIFY_S))
         except NotReached as failure:
             kind = PermissionRefused if failure.refused else EngineUnavailable
-            text = f"{failure.message[:1].upper()}{failure.message[1:]}."
+            text = f"{failure.message}."
+            text = f"Host {text}" if text.startswith(host.name) else text[:1].upper() + text[1:]
             raise kind(text, hint=failure.hint) from None
         except OutOfTime:
             raise EngineUnavailable(
@@ -153,10 +154,9 @@ class SshHosts:
         return known
 
     def _pinned(self, link: Link) -> Host:
-        connection = link.connection
-        if connection is not None:
+        if link.key is not None:
             jump = None if link.via is None else self._pinned(link.via)
-            link.host = structs.replace(link.host, host_key=connection.key.fingerprint, jump=jump)
+            link.host = structs.replace(link.host, host_key=link.key.fingerprint, jump=jump)
             self._links[_nameless(link.host)] = link
         return link.host
 

@@ -11,6 +11,7 @@ from tests.integration.breakfix_process import Cli
 from tests.integration.vm import Machine
 
 SETTLE_S = 60.0
+PATIENCE_S = 180.0
 HEAD = """\
 version: 1
 name: on_a_machine
@@ -53,6 +54,19 @@ def scenario(cli: Cli, machine: Machine, unchanged: None) -> Callable[[str], Pat
         return cli.write(head + textwrap.dedent(text))
 
     return write
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object], str], None]:
+    """Waits until a condition holds, as long as a machine may need that is interpreted."""
+
+    def wait(condition: Callable[[], object], what: str) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end_s, f"{what}: not within {PATIENCE_S} s"
+            time.sleep(0.5)
+
+    return wait
 
 
 @pytest.fixture

@@ -147,3 +147,11 @@ def test_the_plan_shows_hosts(plan: Make) -> None:
     """Who logs in where, and how one becomes root there."""
     text = plan_text.render(plan([HURT], targets={"db": db("db-1")}))
     assert "db-1  ops at db-1.example:22, root by sudo, systemd, key SHA256:db-1" in text
+
+
+def test_a_login_that_needs_a_secret_is_worth_a_remark(plan: Make) -> None:
+    """Whoever recovers has to log in too."""
+    login = {"hosts": ["db-1"], "passphrase": "${secret:pw}"}
+    told = plan([HURT], targets={"db": {"ssh": login}}).warnings
+    assert "logging in to the hosts of db needs a secret: it must be there to recover, too" in told
+    assert plan([HURT], targets={"db": db("db-1")}).warnings == ()

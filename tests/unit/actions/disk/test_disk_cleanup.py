@@ -160,4 +160,5 @@ def test_folders_of_the_system_are_refused(path: str) -> None:
 
 def test_what_people_keep_below_the_system_is_not_refused() -> None:
     """/usr/local is theirs."""
-    assert msgspec.convert({"path": "/usr/local/app/log", "older_than": "1h"}, Cleanup)
+    path = "/usr/local/app/log"
+    assert msgspec.convert({"path": path, "older_than": "1h"}, Cleanup).path == path

@@ -17,35 +17,35 @@ def beats(*instants_s: float) -> list[Occurrence]:
 
 
 @pytest.mark.parametrize(
-    ("arrived", "now_s", "since_s", "holds", "occurred_at_s"),
+    ("arrived", "now_and_t0_s", "holds", "occurred_at_s"),
     [
         # They come.
-        ([1.0, 2.0, 3.0], 4.0, 0.0, False, None),
+        ([1.0, 2.0, 3.0], (4.0, 0.0), False, None),
         # None has come for three seconds: it was lost when the third was over.
-        ([1.0, 2.0], 5.5, 0.0, True, 5.0),
+        ([1.0, 2.0], (5.5, 0.0), True, 5.0),
         # A gap that is over was one all the same.
-        ([1.0, 2.0, 9.0], 9.5, 0.0, True, 5.0),
+        ([1.0, 2.0, 9.0], (9.5, 0.0), True, 5.0),
         # The first of two counts.
-        ([1.0, 9.0], 20.0, 0.0, True, 4.0),
+        ([1.0, 9.0], (20.0, 0.0), True, 4.0),
         # It was over before the step began.
-        ([1.0, 9.0], 10.0, 8.0, False, None),
+        ([1.0, 9.0], (10.0, 8.0), False, None),
         # It began before the step, and became too long in it.
-        ([1.0], 10.0, 3.5, True, 4.0),
+        ([1.0], (10.0, 3.5), True, 4.0),
         # It was lost before the step began, and is so still: that proves nothing about the step.
-        ([1.0], 10.0, 5.0, None, None),
+        ([1.0], (10.0, 5.0), None, None),
         # None has ever come.
-        ([], 10.0, 0.0, None, None),
+        ([], (10.0, 0.0), None, None),
     ],
 )
 def test_a_gap_is_judged(
     here: Any,
     arrived: list[float],
-    now_s: float,
-    since_s: float,
+    now_and_t0_s: tuple[float, float],
     holds: bool | None,
     occurred_at_s: float | None,
 ) -> None:
     """Seen, unseen or blind, and when it was."""
+    now_s, since_s = now_and_t0_s
     here.arrived = beats(*arrived)
     seen = here.sample(Lost(after="3s"), now_s=now_s, since_s=since_s)
     assert seen.holds is holds, seen.detail

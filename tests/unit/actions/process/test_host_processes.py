@@ -31,7 +31,9 @@ def name() -> str:
 
 
 @pytest.fixture
-def program(tmp_path: Path, name: str) -> Iterator[Program]:
+def program(
+    tmp_path: Path, name: str, wait_for: Callable[[Any, str], None]
+) -> Iterator[Program]:
     """Starts the program: ``program("600")``. All that has its name is ended with the test."""
     file = tmp_path / name
     shutil.copy("/bin/sleep", file)
@@ -41,6 +43,7 @@ def program(tmp_path: Path, name: str) -> Iterator[Program]:
         if ignore:
             argv = ["sh", "-c", 'trap "" TERM; exec "$@"', "sh", *argv]
         made.append(subprocess.Popen(argv, start_new_session=True))
+        wait_for(lambda: made[-1].pid in pids_of(name), f"{name} runs")
         return made[-1]
 
     made: list[subprocess.Popen[bytes]] = []
@@ -73,7 +76,6 @@ def test_a_process_is_found_by_name(
     seen = here.sample(running)
     assert (seen.holds, seen.result["processes"]) == (False, 0)
     started = [program("600") for _ in range(2)]
-    wait_for(lambda: len(pids_of(name)) == 2, "two processes")
     seen = here.sample(running)
     assert (seen.holds, seen.result["processes"]) == (True, 2)
     assert here.sample(Running(match=Match(name=name[:-1]))).holds is False
@@ -158,18 +160,11 @@ def restart(tmp_path: Path, name: str, **given: Any) -> Restart:
 
 @pytest.mark.parametrize("state", ["running", "stopped", "deaf", "gone"])
 def test_a_process_is_started_anew(
-    here: Any,
-    program: Program,
-    name: str,
-    tmp_path: Path,
-    wait_for: Callable[[Any, str], None],
-    state: str,
+    here: Any, program: Program, name: str, tmp_path: Path, state: str
 ) -> None:
     """Whatever state the old one is in; the new one is detached, in a session of its own, without the
     mark of the command that started it."""
     old = program("600", ignore=state == "deaf") if state != "gone" else None
-    if old is not None:
-        wait_for(lambda: pids_of(name) == [old.pid], "it runs")
     if old is not None and state == "stopped":
         old.send_signal(signal.SIGSTOP)
     plan = restart(tmp_path, name).plan(here.facts)
@@ -207,11 +202,10 @@ def test_what_it_writes_goes_to_its_log(
 
 
 def test_what_cannot_be_started_ends_nothing(
-    here: Any, program: Program, name: str, tmp_path: Path, wait_for: Callable[[Any, str], None]
+    here: Any, program: Program, name: str, tmp_path: Path
 ) -> None:
     """The command, its folder and its log are looked at first."""
     old = program("600")
-    wait_for(lambda: pids_of(name) == [old.pid], "it runs")
     for given, says in (
         ({"start": ("no-such-command",)}, "no command no-such-command"),
         ({"cwd": "/nowhere"}, "nowhere"),

@@ -2,8 +2,9 @@
 
 import functools
 import secrets
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -68,10 +69,13 @@ class Reached:
         self.vehicles = Vehicles({}, run_dir, Secrets({}), time.monotonic, ssh=self.ssh)
         self.streams = Streams({}, time.monotonic, self.ssh)
 
-    @functools.cache  # noqa: B019
+        self._facts: dict[str, HostFacts] = {}
+
     def facts(self, name: str = "host-001") -> HostFacts:
         """Of a repair that stays."""
-        return structs.replace(host.facts(self.ssh, name), token="")
+        if name not in self._facts:
+            self._facts[name] = structs.replace(host.facts(self.ssh, name), token="")
+        return self._facts[name]
 
     def facts_to_put_back(self, name: str = "host-001") -> HostFacts:
         """Of a repair that is to be put back."""
@@ -138,14 +142,8 @@ def plain(sshd: SshServer, tmp_path: Path) -> Iterator[Reached]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder() -> Iterator[Path]:
     """A folder that everybody may use: all hosts are this machine."""
-    made = tmp_path / "for all"
-    made.mkdir()
-    for each in (made, *made.parents):
-        if each.owner() == Path.home().owner() and each.is_relative_to(tmp_path.parents[2]):
-            each.chmod(0o777)
-    return made
-
-
-Wait = Callable[[Callable[[], object], str], None]
+    with tempfile.TemporaryDirectory(prefix="bfx-test-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
