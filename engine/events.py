@@ -99,6 +99,10 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run_started"):
     """The command line that replays it."""
     secrets: dict[str, SecretSource] = {}
     """Where the secrets come from, never what they are."""
+    labels: dict[str, str] = {}
+    """What ``--label NAME=VALUE`` said of this run: ``{"version": "1.4.2"}``."""
+    series: str = ""
+    """The series of trials that it is a part of."""
 
 
 class EndpointSeen(_Event, frozen=True, kw_only=True, tag="endpoint_seen"):
@@ -380,6 +384,26 @@ class RunErrored(_Event, frozen=True, kw_only=True, tag="run_errored"):
     kind: str = ""
 
 
+class Compared(_Event, frozen=True, kw_only=True, tag="compared"):
+    """A row of `expect` that says ``not_worse_than`` (its index in the file), held against the history: this
+    run's `n` values took `point` times as long as `reference_n` earlier ones (`runs`), between `low` and
+    `high`; those are None where `why` says that there is no such number, `high` too where nothing bounds it."""
+
+    row: int
+    against: str
+    n: int = 0
+    reference_n: int = 0
+    point: float | None = None
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+    absorbed: bool = False
+    """Nothing had to be restored, so nothing was worse."""
+    by_series: bool = False
+    """The series that it is a part of is compared as a whole, at its end."""
+    runs: tuple[str, ...] = ()
+
+
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
     """The last event. Open faults: none, unless `residue`."""
 
@@ -395,7 +419,7 @@ Event = (
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
     | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
-    | RunInvalid | RunErrored | RunEnded
+    | RunInvalid | RunErrored | Compared | RunEnded
 )  # fmt: skip
 
 

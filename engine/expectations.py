@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import structs
 
 from breakfix.engine.claims import probe_rows, worst
+from breakfix.engine.regressions import regression_rows
 from breakfix.engine.timeline.facts import ExpectFacts, Interval
 from breakfix.engine.timeline.record import (
     EpisodeFacts,
@@ -54,6 +55,7 @@ def rows(record: Record) -> Iterator[Row]:
                 about, "healed_by", wanted
             )
         yield from probe_rows(record, expect)
+        yield from regression_rows(record, expect)
 
 
 def in_words(row: Row) -> str:

@@ -58,6 +58,10 @@ class RunFacts(_Facts, frozen=True, kw_only=True):
     env: str = ""
     inputs: dict[str, Any] = {}
     no_faults: bool = False
+    labels: dict[str, str] = {}
+    """Those of the scenario, and over them what ``--label`` said of this run."""
+    series: str = ""
+    """The series of trials that it is a part of."""
     command: str = ""
     started_wall_s: float | None = None
     """Seconds since the epoch."""
@@ -79,6 +83,14 @@ class SetFacts(_Facts, frozen=True, kw_only=True):
     picked: tuple[str, ...]
 
 
+class NotWorseFacts(_Facts, frozen=True, kw_only=True):
+    """Which earlier runs an expectation is about, and how many times as long it may take."""
+
+    where: dict[str, str]
+    runs: int
+    margin: float
+
+
 class ExpectFacts(_Facts, frozen=True, kw_only=True):
     """One expectation, as the scenario wrote it."""
 
@@ -96,6 +108,26 @@ class ExpectFacts(_Facts, frozen=True, kw_only=True):
     during: During = "run"
     units: str | None = None
     """So large a share of the fault's units, each on its own."""
+    metric: str | None = None
+    not_worse_than: NotWorseFacts | None = None
+    inconclusive: Literal["pass", "fail"] | None = None
+
+
+class ComparedFacts(_Facts, frozen=True, kw_only=True):
+    """An expectation (its index in the file) that was held against earlier runs: this run took `point` times as
+    long as they did, between `low` and `high`."""
+
+    row: int
+    against: str
+    n: int = 0
+    reference_n: int = 0
+    point: float | None = None
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+    absorbed: bool = False
+    by_series: bool = False
+    runs: tuple[str, ...] = ()
 
 
 class PlanFacts(_Facts, frozen=True, kw_only=True):
