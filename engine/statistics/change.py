@@ -140,8 +140,8 @@ class _Test:
             order = self._random.permutation(n)
             exceeded += of(distances[order][:, order]) >= bound
             if exceeded >= _EXCEEDED_ENOUGH:
-                return exceeded / made
-        return (exceeded + 1) / (self._permutations + 1)
+                return float(exceeded / made)
+        return float((exceeded + 1) / (self._permutations + 1))
 
 
 def _weights(n: int) -> tuple[Any, Any]:
@@ -173,7 +173,7 @@ def _strengths(distances: Any, sizes: tuple[Any, Any]) -> Any:
     return left * right / (left + right) * energy
 
 
-def rise_alarm(values: Sequence[float], *, baseline: int = BASELINE_N) -> Alarm | None | Refusal:
+def rise_alarm(values: Sequence[float], *, baseline: int = BASELINE_N) -> Alarm | Refusal | None:
     """The first value at which it is known that the level has risen, by a one-sided cumulative sum; None:
     it has not.
 

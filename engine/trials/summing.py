@@ -9,7 +9,6 @@ from breakfix.engine.statistics import Duration, Summary, summarise
 from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict, VerdictWord
 from breakfix.engine.trials.record import (
     METRICS,
-    MetricName,
     SeriesEnd,
     SeriesRecord,
     Trial,
@@ -28,7 +27,7 @@ def trial_of(record: Record, verdict: Verdict) -> Trial:
     Of an invalid one nothing is measured: what it saw may be of another cause. Everything else counts,
     the time-outs of a failed one and the cut-off times of an aborted one as censored.
     """
-    times = {name: _longest(record.episodes, name) for name in METRICS}
+    times = {name: longest(record.episodes, name) for name in METRICS}
     if verdict.verdict == "invalid":
         nothing = TrialTime(missing="not_measured", why="the trial is invalid")
         times = dict.fromkeys(METRICS, nothing)
@@ -44,7 +43,7 @@ def trial_of(record: Record, verdict: Verdict) -> Trial:
     )
 
 
-def _longest(episodes: Sequence[EpisodeFacts], name: MetricName) -> TrialTime:
+def longest(episodes: Sequence[EpisodeFacts], name: str) -> TrialTime:
     """The longest duration of all episodes: where the end of one was not seen, at least so long as any
     of them surely took."""
     metrics = [episode.measured.metrics for episode in episodes]
