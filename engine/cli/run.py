@@ -11,8 +11,15 @@ import click
 from msgspec import structs
 
 from breakfix import __version__
+from breakfix.engine.cli.history_options import (
+    given_labels,
+    history_option,
+    label_option,
+    warn_of_history,
+)
 from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
 from breakfix.engine.errors import PreconditionError, UsageError
+from breakfix.engine.history.place import place
 from breakfix.engine.machine import refuse_if_halted
 from breakfix.engine.model import Repeat
 
@@ -26,6 +33,7 @@ Examples:
   breakfix run scenarios/demo.yaml
   breakfix run --yes --report out checkout.yaml
   breakfix run --no-faults checkout.yaml
+  breakfix run --label version=1.4.2 --label branch=main checkout.yaml
   breakfix run --repeat 6 --report out checkout.yaml
 
 \b
@@ -59,6 +67,8 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
     metavar="DIR",
     help="Write the report in all formats into this folder.",
 )
+@label_option
+@history_option
 @click.option("--wait", is_flag=True, help="Wait for targets that another run has.")
 @click.option("--yes", is_flag=True, help="Do not ask before real targets are touched.")
 @click.pass_context
@@ -68,6 +78,8 @@ def command(context: click.Context, /, **options: Any) -> None:
     report_dir, yes = options.pop("report_dir"), options.pop("yes")
     plan_file, wait = options.pop("plan_file"), options.pop("wait")
     times = options.pop("times")
+    labels, history = given_labels(options.pop("labels")), options.pop("history")
+    place(history)
     refuse_if_halted()
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
@@ -93,7 +105,9 @@ def command(context: click.Context, /, **options: Any) -> None:
         click.echo(shown(preview, "text"))
         return
     _confirm(chosen, yes=yes)
-    request = _request(chosen, planned, no_faults=no_faults, wait=wait)
+    request = structs.replace(
+        _request(chosen, planned, no_faults=no_faults, wait=wait), labels=labels, history=history
+    )
     repeat = _repeat(chosen.scenario.repeat, times)
     whole = request.command if times is None else f"{request.command} --repeat {times}"
     if chosen.scenario.repeat is not None:
@@ -161,6 +175,7 @@ def _execute(
 
     with LiveView(verbosity=context.obj["verbosity"]) as view:
         done = run(request, targets, [view.on_line])
+    warn_of_history(done)
     if report_dir is not None:
         reports.write_all(done.record, done.verdict, report_dir)
     # Whoever reads our output may have gone; the exit code still counts.

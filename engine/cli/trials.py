@@ -2,17 +2,21 @@
 
 import contextlib
 import time
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import click
+from msgspec import structs
 
 from breakfix import reports
+from breakfix.engine.cli.history_options import warn_of_history
 from breakfix.engine.cli.live import LiveView
 from breakfix.engine.cli.report import show_series
 from breakfix.engine.home import new_series_id
 from breakfix.engine.model import Repeat
 from breakfix.engine.plan import WorldTargets
+from breakfix.engine.run.historian import compare_series
 from breakfix.engine.run.series import Listener, Series
 from breakfix.engine.run.session import RunDone, RunRequest, run
 from breakfix.engine.trials import SeriesRecord
@@ -29,12 +33,16 @@ def execute(
 ) -> NoReturn:
     """Make the trials; `command` makes them again. It ends with the heaviest of their exit codes."""
 
+    beginning = _beginning(request, repeat, command)
+    request = structs.replace(request, series=beginning.series_id)
+
     def trial(listener: Listener) -> RunDone:
         with LiveView(verbosity=verbosity) as view:
             return run(request, WorldTargets(request.scenario), [view.on_line, listener])
 
     def after(series: SeriesRecord, done: RunDone) -> None:
         number = len(series.trials)
+        warn_of_history(done)
         if report_dir is not None:
             reports.write_all(done.record, done.verdict, report_dir / f"trial-{number}")
         if verbosity >= 0:
@@ -43,7 +51,7 @@ def execute(
                 told = f"{done.verdict.verdict}. {done.verdict.reason}"
                 click.echo(f"Trial {number} ({done.run_id}): {told}", err=True)
 
-    series = Series(_beginning(request, repeat, command), trial, after).run()
+    series = Series(beginning, trial, after, partial(compare_series, request)).run()
     if report_dir is not None:
         reports.write_series(series, report_dir)
     with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ from breakfix.engine.home import series_file
 from breakfix.engine.machine import halted
 from breakfix.engine.run.session import RunDone
 from breakfix.engine.run.stopper import SIGNALS
+from breakfix.engine.timeline import Row
 from breakfix.engine.trials import (
     Repeating,
     SeriesEnd,
@@ -34,18 +35,21 @@ Listener = Callable[[Line], None]
 
 class Series:
     """Makes the trials of one series. `trial` makes one run, and gives each line of its journal to the
-    listener that it gets; `after` is told of each trial once the file has it."""
+    listener that it gets; `after` is told of each trial once the file has it, and `compare` holds all of them
+    against earlier runs."""
 
     def __init__(
         self,
         record: SeriesRecord,
         trial: Callable[[Listener], RunDone],
         after: Callable[[SeriesRecord, RunDone], None],
+        compare: Callable[[SeriesRecord], tuple[Row, ...]],
     ) -> None:
         self._record = record
         self._asked = Repeating(times=record.times, up_to=record.up_to, stop_on=record.stop_on)
         self._trial = trial
         self._after = after
+        self._compare = compare
         self._between = _Between()
 
     def run(self) -> SeriesRecord:
@@ -59,7 +63,7 @@ class Series:
             why = str(error) or "A signal came"
             self._keep(ended(self._record, SeriesEnd(kind="broken_off", why=why, exit_code=code)))
             raise
-        self._keep(ended(self._record, end))
+        self._keep(ended(self._record, end, self._compare(self._record)))
         return self._record
 
     def _trials(self) -> SeriesEnd:

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from breakfix.engine.statistics.estimates import require_part
 from breakfix.engine.statistics.ratio import rank_of_bound
@@ -21,6 +21,19 @@ _TRIALS_MAX: Final = 200
 _AT_ONCE: Final = 2_000_000
 
 
+class Design(Struct, frozen=True, kw_only=True):
+    """`n` values are held against `reference_n`. They are log-normal with a coefficient of variation of
+    `spread` (0.3 is 30 %), and the new ones are `ratio` times as long. The interval of the ratio has
+    `confidence`, and `margin` is what it is judged by."""
+
+    n: int
+    reference_n: int
+    spread: float
+    margin: float
+    ratio: float = 1.0
+    confidence: float = GATE_CONFIDENCE
+
+
 class Outcomes(Struct, frozen=True, kw_only=True):
     """The shares of comparisons that end in each way; together they are all."""
 
@@ -29,39 +42,30 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     inconclusive: float
 
 
-def outcomes(  # noqa: PLR0913
-    n: int,
-    reference_n: int,
-    *,
-    spread: float,
-    margin: float,
-    ratio: float = 1.0,
-    confidence: float = GATE_CONFIDENCE,
-    simulations: int = SIMULATIONS,
-) -> Outcomes:
-    """How comparisons of `n` values with `reference_n` end, found by making them, with a fixed seed.
+def outcomes(design: Design, simulations: int = SIMULATIONS) -> Outcomes:
+    """How comparisons of a design end, found by making them, with a fixed seed.
 
-    The values are log-normal with a coefficient of variation of `spread` (0.3 is 30 %), and the new ones
-    are `ratio` times as long. A comparison passes when the whole interval of the ratio (`ratio_interval`)
-    is at most `margin`, fails when all of it is above.
+    A comparison passes when the whole interval of the ratio (`ratio_interval`) is at most the margin, and
+    fails when all of it is above.
 
     Raises ValueError where a number is not such.
     """
     import numpy as np
 
-    require_part("confidence", confidence)
-    if n < 1 or reference_n < 0 or spread <= 0 or margin <= 0 or ratio <= 0:
+    n, reference_n = design.n, design.reference_n
+    require_part("confidence", design.confidence)
+    if n < 1 or reference_n < 0 or min(design.spread, design.margin, design.ratio) <= 0:
         raise ValueError("numbers of values and spreads, margins and ratios are positive")
-    rank = rank_of_bound(n, reference_n, (1 - confidence) / 2) if reference_n else 0
+    rank = rank_of_bound(n, reference_n, (1 - design.confidence) / 2) if reference_n else 0
     if rank == 0:
         return Outcomes(passed=0.0, failed=0.0, inconclusive=1.0)
     random = np.random.default_rng(SEED)
-    sigma, bound = math.sqrt(math.log1p(spread**2)), math.log(margin)
+    sigma, bound = math.sqrt(math.log1p(design.spread**2)), math.log(design.margin)
     passed = failed = 0
     chunk = max(1, min(simulations, _AT_ONCE // (n * reference_n)))
     for begin in range(0, simulations, chunk):
-        size = min(chunk, simulations - begin)
-        pairs = _pairs(random, (size, n, reference_n), sigma, math.log(ratio))
+        size = (min(chunk, simulations - begin), n, reference_n)
+        pairs = _pairs(random, size, sigma, math.log(design.ratio))
         pairs.partition((rank - 1, n * reference_n - rank), axis=1)
         failed += int((pairs[:, rank - 1] > bound).sum())
         passed += int((pairs[:, n * reference_n - rank] <= bound).sum())
@@ -72,17 +76,12 @@ def outcomes(  # noqa: PLR0913
     )
 
 
-def trials_needed(
-    reference_n: int, *, spread: float, margin: float, confidence: float = GATE_CONFIDENCE
-) -> int | None:
-    """The smallest number of trials that ends inconclusive no more often than `ENOUGH` where nothing has
-    changed; None where 200 would not do."""
+def trials_needed(design: Design) -> int | None:
+    """The smallest `n` that ends inconclusive no more often than `ENOUGH` with the same reference; None where
+    200 would not do."""
 
     def enough(n: int) -> bool:
-        found = outcomes(
-            n, reference_n, spread=spread, margin=margin, confidence=confidence,
-            simulations=SIMULATIONS // 4,
-        )  # fmt: skip
+        found = outcomes(structs.replace(design, n=n), SIMULATIONS // 4)
         return found.inconclusive <= ENOUGH
 
     low, high = 0, 1
