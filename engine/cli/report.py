@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from breakfix import reports
 from breakfix.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ EXAMPLES = """\b
 Examples:
   breakfix report
   breakfix report 20261126-081502-cache_outage-3f2a --format html --out outage.html
+  breakfix report --format junit --out junit.xml
   breakfix report series-20261126-081502-cache_outage-9d04
   breakfix report /tmp/copied/journal.ndjson --format json"""
 
@@ -26,7 +28,7 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "html"]),
+    type=click.Choice(list(reports.FORMATS)),
     default="text",
     show_default=True,
     help="What to write.",
@@ -41,7 +43,6 @@ def command(run: str, form: str, out: Path | None) -> None:
     """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal.
 
     The id of a SERIES, or its file, shows the trials and what they say together."""
-    from breakfix import reports
     from breakfix.engine.home import find_series
 
     content: str
