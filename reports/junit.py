@@ -24,22 +24,27 @@ def render(record: Record, verdict: Verdict) -> str:
 
 def render_series(series: SeriesRecord) -> str:
     """The XML of a series from its file alone: a test case for each trial."""
-    return document(
-        [
-            Suite(
-                name=series.scenario,
-                cases=[_trial(series, n, trial) for n, trial in enumerate(series.trials, 1)]
-                + [_series_end(series)],
-                properties=[
-                    ("breakfix.series", series.series_id),
-                    ("breakfix.seed", str(series.seed)),
-                    ("breakfix.command", series.command),
-                    *((f"version.{name}", value) for name, value in series.versions.items()),
-                ],
-                began_wall_s=series.began_wall_s,
-                output=series.reason,
-            )
-        ]
+    return document([series_suite(series)])
+
+
+def series_suite(series: SeriesRecord) -> Suite:
+    """The suite of a series: a test case for each trial, and one for what they are together."""
+    trials = [_trial(series, number, trial) for number, trial in enumerate(series.trials, 1)]
+    return Suite(
+        name=f"{series.scenario}.trials",
+        cases=[*trials, _series_end(series)],
+        properties=[
+            ("breakfix.series", series.series_id),
+            ("breakfix.verdict", series.verdict),
+            ("breakfix.exit_code", str(series.exit_code)),
+            ("breakfix.seed", str(series.seed)),
+            ("breakfix.file", series.file),
+            ("breakfix.file_sha256", series.file_sha256),
+            ("breakfix.command", series.command),
+            *((f"version.{name}", value) for name, value in series.versions.items()),
+        ],
+        began_wall_s=series.began_wall_s,
+        output=series.reason,
     )
 
 
@@ -196,7 +201,7 @@ def _trial(series: SeriesRecord, number: int, trial: Trial) -> Case:
 def _series_end(series: SeriesRecord) -> Case:
     """The series as a whole: it may be short of trials, or without an end."""
     return Case(
-        group=f"{series.scenario}.series",
+        group=f"{series.scenario}.trials",
         name="verdict",
         outcome=_outcome(series.exit_code),
         kind=series.verdict,

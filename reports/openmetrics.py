@@ -7,6 +7,7 @@ counts in the bucket ``+Inf`` alone, and in the sum with what it took at least.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -86,7 +87,7 @@ def text(scenarios: Sequence[Measured]) -> str:
     """The exposition; it ends with ``# EOF``."""
     from prometheus_client.openmetrics.exposition import generate_latest
 
-    content: bytes = generate_latest(registry(scenarios))
+    content: bytes = generate_latest(registry(scenarios))  # type: ignore[no-untyped-call]
     return content.decode()
 
 
@@ -173,8 +174,6 @@ def _times(scenarios: Sequence[Measured]) -> "Iterator[Metric]":
 
 def _histogram(times: Sequence[TrialTime]) -> tuple[list[tuple[str, float]], float]:
     """The cumulated buckets and the sum."""
-    from prometheus_client.utils import floatToGoString
-
     values: list[tuple[float, float]] = []
     for time in times:
         if time.interval_s is not None:
@@ -183,7 +182,7 @@ def _histogram(times: Sequence[TrialTime]) -> tuple[list[tuple[str, float]], flo
         elif time.missing == "censored":
             values.append((math.inf, time.at_least_s or 0.0))
     buckets = [
-        (floatToGoString(bound_s), float(sum(at_s <= bound_s for at_s, _ in values)))
+        ("+Inf" if bound_s == math.inf else str(bound_s), float(sum(at_s <= bound_s for at_s, _ in values)))
         for bound_s in BUCKETS_S
     ]
     return buckets, sum(took_s for _, took_s in values)
@@ -219,23 +218,25 @@ def _of_last(lasts: Mapping[str, tuple[Record, Verdict]]) -> "Iterator[Metric]":
     )  # fmt: skip
     met = Gauge(
         "breakfix_expectation_met",
-        "Of the last run: 1 where an expectation holds, 0 where not, NaN where it is inconclusive.",
+        "Of the last run: 1 where an expectation holds, 0 where not, NaN where that cannot be told.",
         labels=("scenario", "item", "about", "expects", "wanted"),
     )
     for scenario, (record, verdict) in lasts.items():
         if record.run.started_wall_s is not None:
             began.add_metric((scenario,), record.run.started_wall_s)
         lasted.add_metric((scenario,), record.run.ended_at_s[1])
-        for family, states in (
-            (steps, [step.state for step in record.steps]),
-            (faults, [fault.state for fault in record.faults]),
-            (healed, [one.measured.healed_by or "nobody" for one in record.episodes]),
-        ):
-            for state in sorted(set(states)):
-                family.add_metric((scenario, state), states.count(state))
+        counted: tuple[tuple[Gauge, Counter[str]], ...] = (
+            (steps, Counter(step.state for step in record.steps)),
+            (faults, Counter(fault.state for fault in record.faults)),
+            (healed, Counter(one.measured.healed_by or "nobody" for one in record.episodes)),
+        )
+        for family, states in counted:
+            for state, count in sorted(states.items()):
+                family.add_metric((scenario, state), count)
+        worthless = verdict.verdict == "invalid"
         for row in verdict.rows:
             labels = (scenario, str(row.item), row.about, row.expects, row.wanted)
-            met.add_metric(labels, _MET[row.verdict])
+            met.add_metric(labels, math.nan if worthless else _MET[row.verdict])
     yield from (began, lasted, steps, faults, healed, met)
 
 

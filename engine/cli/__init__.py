@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "actions": "List the faults, repairs and probes, or tell all of one.",
     "completion": "Write the completion script of a shell.",
     "doctor": "Tell what this machine can and cannot do, each with its fix.",
+    "gate": "Run scenarios in a pipeline: one folder of results, one exit code.",
     "halt": "Stop every run, and let none begin.",
     "init": "Write a first scenario that runs.",
     "plan": "Show what a scenario would do; nothing is touched.",

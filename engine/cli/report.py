@@ -9,6 +9,7 @@ import click
 
 from breakfix import reports
 from breakfix.engine.errors import UsageError
+from breakfix.reports import annotations
 
 if TYPE_CHECKING:
     from breakfix.engine.timeline.record import Record, Verdict
@@ -28,7 +29,7 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(reports.FORMATS)),
+    type=click.Choice([*reports.FORMATS, *annotations.FORMATS]),
     default="text",
     show_default=True,
     help="What to write.",
@@ -51,13 +52,13 @@ def command(run: str, form: str, out: Path | None) -> None:
         if out is None and form == "text":
             show_series(series)
             return
-        content = reports.render_series(series, form)
+        content = _of_series(series, form)
     else:
         record, verdict = record_of(run)
         if out is None and form == "text":
             show(record, verdict)
             return
-        content = reports.render(record, verdict, form)
+        content = _of_run(record, verdict, form)
     if out is None:
         write(sys.stdout, content)
         return
@@ -67,6 +68,23 @@ def command(run: str, form: str, out: Path | None) -> None:
         raise UsageError(
             f"{out} cannot be written: {error.strerror}.", hint="Name another file."
         ) from error
+
+
+def _of_run(record: "Record", verdict: "Verdict", form: str) -> str:
+    if form in annotations.FORMATS:
+        from breakfix.engine.pinpoint import pinpoint
+
+        return annotations.FORMATS[form](pinpoint(record, verdict), None)
+    return reports.render(record, verdict, form)
+
+
+def _of_series(series: "SeriesRecord", form: str) -> str:
+    if form not in annotations.FORMATS:
+        return reports.render_series(series, form)
+    from breakfix.engine.pinpoint import of_trials, pinpoint
+
+    problems = [pinpoint(*record_of(trial.run_id)) for trial in series.trials]
+    return annotations.FORMATS[form](of_trials(problems), None)
 
 
 def record_of(run: str) -> "tuple[Record, Verdict]":

@@ -11,7 +11,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", type=click.Choice(["scenario", "journal", "record", "series"]), default="scenario")
+@click.argument("name", type=click.Choice(["scenario", "journal", "record", "series", "gate"]), default="scenario")
 def command(name: str) -> None:
     """Print the schema of NAME (of scenarios, where none is given)."""
     from breakfix.engine.catalogue import schema_file
