@@ -89,6 +89,8 @@ def _told(one: Shown, rows_max: int) -> Iterator[str]:
     elif one.runs:
         record, verdict = one.runs[0]
         yield from markdown.body(record, verdict, picture=one.picture, rows_max=rows_max)
+    if one.runs:
+        yield f"The whole reports are in {code(f'{one.file.folder}/')}."
 
 
 def _worst(one: Shown) -> tuple[int, tuple[Record, Verdict]] | None:

@@ -23,6 +23,7 @@ SYMBOLS: Final = {
     "aborted": "⚠️",
     "invalid": "⚠️",
     "inconclusive": "⚠️",
+    "refused": "❌",
     "not run": "⚠️",
 }
 """Beside the word, never instead of it."""

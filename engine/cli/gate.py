@@ -163,7 +163,8 @@ def _finish(ran: "Sequence[Ran]", out: Path, began_wall_s: float, gateway: str) 
     }
     write_files(contents, out)
     tell(pipeline, problems, summary)
-    _say(made, contents["annotations.txt"], out)
+    # On GitHub the annotations are in the log already.
+    _say(made, "" if pipeline.github else contents["annotations.txt"], out)
     return made
 
 
