@@ -18,6 +18,7 @@ import pytest
 from msgspec import Struct
 
 from breakfix.engine.errors import BreakfixError
+from breakfix.engine.model import Scenario
 from breakfix.engine.timeline.record import Record, Row
 from breakfix.engine.trials import SeriesRecord
 from breakfix.engine.validate import load
@@ -152,18 +153,23 @@ def skip_unless(file: Path, inputs: Mapping[str, Any], allowed: frozenset[str]) 
     text = {name: str(v).lower() if isinstance(v, bool) else v for name, v in inputs.items()}
     scenario = load(file, text).scenario
     assert scenario is not None
-    uses = [step.uses for step in scenario.steps] + [p.uses for p in scenario.probes.values()]
-    touched = set()
-    if scenario.engines or any(use.startswith("docker.") for use in uses):
-        touched.add("docker")
-    for target in scenario.targets.values():
-        if target.docker is not None:
-            touched.add("docker")
-        if target.ssh is not None:
-            touched.add("ssh")
-    if missing := sorted(touched - allowed):
+    if missing := sorted(touched(scenario) - allowed):
         wanted = " ".join(f"--breakfix-{name}" for name in missing)
         pytest.skip(f"touches {' and '.join(missing)}: say {wanted}, or set breakfix_touch")
+
+
+def touched(scenario: Scenario) -> frozenset[str]:
+    """What of the world it reaches for: docker, ssh, or nothing but processes of its own."""
+    uses = [step.uses for step in scenario.steps] + [p.uses for p in scenario.probes.values()]
+    targets = scenario.targets.values()
+    found = set()
+    if scenario.engines or any(use.startswith("docker.") for use in uses):
+        found.add("docker")
+    if any(target.docker is not None for target in targets):
+        found.add("docker")
+    if any(target.ssh is not None for target in targets):
+        found.add("ssh")
+    return frozenset(found)
 
 
 def allowed(config: pytest.Config) -> frozenset[str]:

@@ -17,10 +17,12 @@ _OPEN_MAX: Final = 3
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """One file with all that its reports are made from. `picture` is the address of its time axis."""
+    """One file with all that its reports are made from. `runs` need no samples any more, which are the bulk
+    of a record; `suites` have been made with them. `picture` is the address of its time axis."""
 
     file: GateFile
     runs: tuple[tuple[Record, Verdict], ...] = ()
+    suites: tuple[Suite, ...] = ()
     series: SeriesRecord | None = None
     picture: str = ""
 
@@ -108,12 +110,10 @@ def junit_xml(gate: GateRecord, shown: Sequence[Shown]) -> str:
     """A suite for each run; one with an error for each file that has none."""
     suites: list[Suite] = []
     for one in shown:
+        suites += one.suites
         if one.series is not None:
-            suites += [junit.suite_of(r, v, trial=n) for n, (r, v) in enumerate(one.runs, 1)]
             suites.append(junit.series_suite(one.series))
-        elif one.runs:
-            suites.append(junit.suite_of(*one.runs[0]))
-        else:
+        elif not one.suites:
             suites.append(_without_run(one.file, gate.began_wall_s))
     return document(suites)
 

@@ -23,6 +23,8 @@ from breakfix.engine.timeline.record import Record, Verdict
 from breakfix.engine.trials import SeriesRecord, trial_of
 from breakfix.engine.verdict import as_sentence
 from breakfix.reports.gate import Shown
+from breakfix.reports.junit import suite_of
+from breakfix.reports.junit_xml import Suite
 
 _ABORTED: Final = 4
 _LEFT_BEHIND: Final = 6
@@ -81,16 +83,17 @@ class _Keeping:
         self._folder = out / ready.folder
         self._pictures = pictures
         self._runs: list[tuple[Record, Verdict]] = []
+        self._suites: list[Suite] = []
         self._problems: list[tuple[Problem, ...]] = []
         self._signalled = False
 
     def trial(self, number: int, done: RunDone) -> None:
         """One trial of a series."""
-        self._keep(done, self._folder / f"trial-{number}")
+        self._keep(done, self._folder / f"trial-{number}", number)
 
     def single(self, done: RunDone, *, verbosity: int) -> Ran:
         """The only run."""
-        self._keep(done, self._folder)
+        self._keep(done, self._folder, None)
         if verbosity >= 0 and done.verdict.exit_code:
             with contextlib.suppress(OSError):
                 show(done.record, done.verdict)
@@ -128,9 +131,9 @@ class _Keeping:
         )
         return self._made(file, series)
 
-    def _keep(self, done: RunDone, folder: Path) -> None:
+    def _keep(self, done: RunDone, folder: Path, trial: int | None) -> None:
         reports.write_all(done.record, done.verdict, folder)
-        # Samples are the bulk of a record, and nothing that follows needs them.
+        self._suites.append(suite_of(done.record, done.verdict, trial=trial))
         self._runs.append((structs.replace(done.record, samples=()), done.verdict))
         self._problems.append(pinpoint(done.record, done.verdict))
         self._signalled = self._signalled or done.signalled
@@ -145,7 +148,13 @@ class _Keeping:
         if self._pictures and series is None and (self._folder / reports.PICTURE).is_file():
             picture = f"{self._pictures.rstrip('/')}/{file.folder}/{reports.PICTURE}"
         return Ran(
-            shown=Shown(file=file, runs=tuple(self._runs), series=series, picture=picture),
+            shown=Shown(
+                file=file,
+                runs=tuple(self._runs),
+                suites=tuple(self._suites),
+                series=series,
+                picture=picture,
+            ),
             problems=of_trials(self._problems),
             stop=stop,
         )

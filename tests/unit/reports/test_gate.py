@@ -16,6 +16,7 @@ from breakfix.engine.timeline.record import Record, Verdict, VerdictWord
 from breakfix.engine.trials import SeriesRecord, trial_of
 from breakfix.reports import gate
 from breakfix.reports import json as json_report
+from breakfix.reports.junit import suite_of
 from breakfix.reports.markdown_text import BYTES_MAX, SYMBOLS
 
 Told = Callable[[Any], tuple[Record, Verdict]]
@@ -32,7 +33,7 @@ def single(run: tuple[Record, Verdict], folder: str) -> gate.Shown:
         reason=verdict.reason, exit_code=verdict.exit_code, folder=folder,
         trials=(trial_of(record, verdict),),
     )  # fmt: skip
-    return gate.Shown(file=file, runs=(run,))
+    return gate.Shown(file=file, runs=(run,), suites=(suite_of(*run),))
 
 
 def repeated(series: SeriesRecord, *runs: tuple[Record, Verdict]) -> gate.Shown:
@@ -42,7 +43,8 @@ def repeated(series: SeriesRecord, *runs: tuple[Record, Verdict]) -> gate.Shown:
         exit_code=series.exit_code, folder="trials", series_id=series.series_id,
         trials=series.trials, summaries=series.summaries,
     )  # fmt: skip
-    return gate.Shown(file=file, runs=runs, series=series)
+    suites = tuple(suite_of(*run, trial=number) for number, run in enumerate(runs, 1))
+    return gate.Shown(file=file, runs=runs, suites=suites, series=series)
 
 
 def refused() -> gate.Shown:

@@ -95,7 +95,7 @@ def test_a_failure_that_is_left_to_expect_does_not_turn_a_passed_run_red(
 def test_the_properties_say_how_to_run_it_again(story: Made, told: Told) -> None:
     """Seed, hash of the plan, versions, run."""
     suite = next(iter(junitparser.JUnitXml.fromstring(junit.render(*told(story())).encode())))
-    found = {one.name: one.value for one in suite.properties()}
+    found = {one.name: one.value for one in suite.properties()}  # type: ignore[no-untyped-call]
     assert found["breakfix.seed"] == "7"
     assert found["breakfix.plan_hash"] == "cd" * 32
     assert found["breakfix.run"] == "20261126-081502-cache_outage-3f2a"

@@ -20,7 +20,7 @@ def read(text: str) -> dict[str, Metric]:
     """The families, as the OpenMetrics parser reads them; the older format must be able to as well."""
     assert text.endswith("# EOF\n")
     assert list(text_of(text))
-    return {family.name: family for family in openmetrics_of(text)}
+    return {family.name: family for family in openmetrics_of(text)}  # type: ignore[no-untyped-call]
 
 
 def value(families: dict[str, Metric], name: str, **labels: str) -> float:
