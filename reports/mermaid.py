@@ -15,6 +15,11 @@ from breakfix.reports.wording import unit_name
 ROWS_MAX: Final = 36
 _TAGS: Final = {"inject": "crit, ", "detect": "active, ", "remediate": "done, "}
 _NO_NAME: Final = re.compile(r"[^\w .()@/-]")
+_KEYWORD: Final = re.compile(
+    r"(title|section|gantt|excludes|includes|todayMarker|dateFormat|axisFormat|tickInterval|weekday|"
+    r"weekend|click|inclusiveEndDates|topAxis|accTitle|accDescr)\b"
+)
+"""A line that begins so is no bar (mermaid.js.org, "Gantt diagrams")."""
 _ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """A chart has days, not instants: every run begins at midnight of this one."""
 
@@ -25,7 +30,7 @@ def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
     if not units:
         return ""
     span = axis_span(record)
-    axis = "%M:%S" if span[1] < 3600 else "%H:%M:%S"
+    axis = "%S.%L" if span[1] < 60 else "%M:%S" if span[1] < 3600 else "%H:%M:%S"
     lines = [
         "```mermaid",
         "gantt",
@@ -63,6 +68,8 @@ def _bar(name: str, tag: str, between_s: Interval, span: Interval) -> str:
     begin_s = min(max(between_s[0], span[0]), span[1])
     end_s = max(min(between_s[1], span[1]), begin_s + (span[1] - span[0]) / 200)
     cleaned = _NO_NAME.sub(" ", plain(name)).strip()[:60] or "unnamed"
+    if _KEYWORD.match(cleaned):
+        cleaned = f"step {cleaned}"
     return f"  {cleaned} :{tag}{_instant(begin_s)}, {_instant(end_s)}"
 
 

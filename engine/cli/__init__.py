@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "report": "Show the report of a run, of a journal file, or of a series of trials.",
     "run": "Run a scenario: break, watch, mend, verify, report.",
     "runs": "List the runs on this machine.",
-    "schema": "Print the JSON Schema of scenarios, journals, records or series.",
+    "schema": "Print the JSON Schema of scenarios, journals, records, series or gates.",
     "undo": "End one fault of a run that goes on.",
     "validate": "Check scenario files, and tell every problem of them.",
     "verify": "Check the hash chain of a journal.",

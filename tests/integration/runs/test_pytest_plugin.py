@@ -146,7 +146,7 @@ def test_nothing_touches_docker_unless_it_is_said(project: Project) -> None:
     project.cli.environ["DOCKER_HOST"] = "unix:///nonexistent.sock"
     code, out = project.test()
     assert code == 0, out
-    assert out.count("touches docker: say --breakfix-docker") == 2, out
+    assert "SKIPPED [2]" in out and "touches docker: say --breakfix-docker" in out, out
     assert not (project.cli.home / "runs").exists()
     code, out = project.test("--breakfix-docker", "db.chaos.yaml")
     assert code == 1 and "nonexistent.sock" in out and "Traceback" not in out

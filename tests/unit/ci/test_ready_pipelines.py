@@ -121,3 +121,23 @@ def test_the_dashboard_asks_for_metrics_that_there_are(journal: Callable[[], Any
             assert name in known, expression
             assert set(re.findall(r"(\w+)\s*=", matchers)) <= known[name], expression
     assert all(panel["title"] and panel["description"] for panel in dashboard["panels"])
+
+
+def test_the_page_names_every_metric(journal: Callable[[], Any]) -> None:
+    """docs/ci.md has each family with its labels, and none that is not there."""
+    record = fold(observed(journal).lines)
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = [row.split("|")[1:] for row in page.splitlines() if row.startswith("| `breakfix_")]
+    told: dict[str, set[str]] = {}
+    for names, labels, *_ in rows:
+        for name in re.findall(r"`(breakfix_[^`]+)`", names):
+            before, brace, rest = name.partition("{")
+            middles, _, after = rest.partition("}")
+            for one in [f"{before}{m}{after}" for m in middles.split(",")] if brace else [name]:
+                told[one] = {"scenario", *filter(None, labels.strip().split(", "))}
+    families = openmetrics.families(openmetrics.measured([(record, judge(record))]))
+    assert told == {
+        family.name: {label for sample in family.samples for label in sample.labels}
+        | ({"le"} if family.type == "histogram" else set())
+        for family in families
+    }

@@ -8,6 +8,7 @@ import pytest
 from breakfix.engine.timeline.record import Record, Verdict
 from breakfix.reports import markdown, series_markdown
 from breakfix.reports.markdown_text import BYTES_MAX, code, escaped
+from breakfix.reports.mermaid import timeline
 
 Told = Callable[[Any], tuple[Record, Verdict]]
 Made = Callable[..., Any]
@@ -37,6 +38,17 @@ def test_without_a_picture_the_time_line_is_a_mermaid_chart(story: Made, told: T
     pictured = markdown.render(*told(story()), picture="https://ci.example/a b/timeline.svg")
     assert "![The time axis of the run](<https://ci.example/a%20b/timeline.svg>)" in pictured
     assert "mermaid" not in pictured
+
+
+def test_names_are_no_words_of_the_chart(journal: Made, told: Told) -> None:
+    """Whatever a step or a target is called, it is a bar."""
+    run = journal().begin().plan(
+        [{"id": "title", "verify": "healthy", "within": "1s"}], units={"title": ["", "a:b;c#1"]}
+    )
+    for unit in ("title", "title@a:b;c#1"):
+        run.unit(0.2, unit, "running").sample(0.3, 0.4, "good", unit).unit(0.5, unit, "succeeded")
+    bars = [line for line in timeline(told(run.end(1.0))[0]).splitlines() if " :" in line]
+    assert [bar.partition(" :")[0] for bar in bars] == ["  step title", "  step title@a b c 1"]
 
 
 @pytest.mark.parametrize(
