@@ -25,10 +25,11 @@ def pinpoint(record: Record, verdict: Verdict) -> tuple[Problem, ...]:
     if verdict.exit_code == 0:
         return ()
     document = _document(record)
-    return tuple(
-        _problem(record, verdict, document, finding)
-        for finding in findings(record, verdict.rows)
-    )
+    found = findings(record, verdict.rows)
+    if document is None:
+        return tuple(_of_file(record, finding) for finding in found)
+    places = _Places(record, verdict, document.data)
+    return tuple(_at(document, places.of(finding), finding) for finding in found)
 
 
 def of_trials(trials: Sequence[Sequence[Problem]]) -> tuple[Problem, ...]:
@@ -60,54 +61,65 @@ def _document(record: Record) -> Document | None:
     return document if document.text_sha256 == record.run.file_sha256 else None
 
 
-def _problem(
-    record: Record, verdict: Verdict, document: Document | None, finding: Finding
-) -> Problem:
-    severity: Literal["error", "warning"] = "error" if finding.exit_code in _SURE else "warning"
-    message = f"{finding.verdict}: {as_sentence(finding.reason)}"
-    if document is None:
-        return Problem(
-            file=record.run.file or record.run.scenario or "breakfix",
-            line=1,
-            column=1,
-            message=message,
-            severity=severity,
-        )
-    place = _place(record, verdict, document.data, finding)
-    return document.problem(
-        document.positions.key(place), message, place=place, warning=severity == "warning"
+def _of_file(record: Record, finding: Finding) -> Problem:
+    return Problem(
+        file=record.run.file or record.run.scenario or "breakfix",
+        line=1,
+        column=1,
+        message=_message(finding),
+        severity=_severity(finding),
     )
 
 
-def _place(record: Record, verdict: Verdict, data: Any, finding: Finding) -> Place:
-    """Where in the file it stands; what concerns all of it stands at its beginning."""
-    about, name = finding.about
-    if about == "row":
-        item = verdict.rows[int(name)].item
-        return ("expect",) if item is None else ("expect", item)
-    if about == "guard":
-        return _listed(data, "guards", name)
-    if about == "command":
-        return ("teardown", int(name))
-    if about == "process":
-        return ("targets", next((p.target for p in record.processes if p.mark == name), ""))
-    step = _step(record, about, name)
-    return _listed(data, "steps", step) if step else ()
+def _at(document: Document, place: Place, finding: Finding) -> Problem:
+    return document.problem(
+        document.positions.key(place),
+        _message(finding),
+        place=place,
+        warning=_severity(finding) == "warning",
+    )
 
 
-def _step(record: Record, about: str, name: str) -> str:
-    """The step that a finding is about; empty where it is about none."""
-    if about == "fault":
-        return next((fault.step for fault in record.faults if fault.fault == name), "")
-    if about in ("unit", "repair", "step"):
-        return name.partition("@")[0]
-    return ""
+def _message(finding: Finding) -> str:
+    return f"{finding.verdict}: {as_sentence(finding.reason)}"
 
 
-def _listed(data: Any, key: str, name: str) -> Place:
-    """The place of the item with this id in a list of the file."""
+def _severity(finding: Finding) -> Literal["error", "warning"]:
+    return "error" if finding.exit_code in _SURE else "warning"
+
+
+class _Places:
+    """Where in the file each thing stands that a finding can be about."""
+
+    def __init__(self, record: Record, verdict: Verdict, data: Any) -> None:
+        self._rows = verdict.rows
+        self._steps, self._guards = _listed(data, "steps"), _listed(data, "guards")
+        self._targets = {process.mark: process.target for process in record.processes}
+        self._step_of = {unit.unit: unit.step for unit in record.units}
+        self._step_of |= {fault.fault: fault.step for fault in record.faults}
+
+    def of(self, finding: Finding) -> Place:
+        """The place; of what concerns all of the file, its beginning."""
+        about, name = finding.about
+        if about == "row":
+            item = self._rows[int(name)].item
+            return ("expect",) if item is None else ("expect", item)
+        if about == "guard":
+            return self._guards.get(name, ("guards",))
+        if about == "command":
+            return ("teardown", int(name))
+        if about == "process":
+            return ("targets", self._targets.get(name, ""))
+        if about in ("step", "unit", "repair", "fault"):
+            return self._steps.get(self._step_of.get(name, name), ("steps",))
+        return ()
+
+
+def _listed(data: Any, key: str) -> dict[str, Place]:
+    """The places of the items of a list of the file, by their ids."""
     items = data.get(key) if isinstance(data, Mapping) else None
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, Mapping) and item.get("id") == name:
-            return (key, index)
-    return (key,)
+    return {
+        str(item["id"]): (key, index)
+        for index, item in enumerate(items if isinstance(items, list) else ())
+        if isinstance(item, Mapping) and "id" in item
+    }

@@ -5,6 +5,7 @@ Quality report (docs.gitlab.com, "Code Quality report format"). Everywhere else:
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from msgspec import structs
 from breakfix.engine.model import Problem
 from breakfix.reports.lines import plain
 
+_GITHUB_MAX: Final = 50
 _SEVERITY: Final = {"error": "major", "warning": "minor"}
 
 
@@ -24,9 +26,10 @@ def lines(problems: Iterable[Problem], root: Path | None = None) -> str:
 
 
 def github(problems: Iterable[Problem], root: Path | None = None) -> str:
-    """A workflow command for each; GitHub shows the first ten errors and ten warnings of a step."""
+    """A workflow command for each. GitHub shows the first ten errors and ten warnings of a step, and fifty
+    of a job; more than that are not told."""
     found = []
-    for problem in problems:
+    for problem in itertools.islice(problems, _GITHUB_MAX):
         one = _under(problem, root)
         where = {
             "file": one.file,

@@ -14,7 +14,7 @@ from breakfix.engine.verdict import Finding, findings
 from breakfix.reports import wording
 from breakfix.reports.junit_xml import Case, Outcome, Suite, document
 
-_UNITS_MAX: Final = 50
+_LINES_MAX: Final = 50
 
 
 def render(record: Record, verdict: Verdict) -> str:
@@ -54,7 +54,8 @@ def suite_of(record: Record, verdict: Verdict, *, trial: int | None = None) -> S
     name = record.run.scenario or "breakfix"
     if trial is not None:
         name = f"{name}.trial-{trial}"
-    found = findings(record, verdict.rows)
+    units = _by_step(record)
+    found = _weighing(record, verdict)
     worthless = verdict.reason if verdict.verdict == "invalid" else ""
     run = record.run
     return Suite(
@@ -62,12 +63,15 @@ def suite_of(record: Record, verdict: Verdict, *, trial: int | None = None) -> S
         cases=[
             _whole(name, record, verdict),
             *(_row(name, row, worthless) for row in verdict.rows),
-            *(_step(name, step, record, found) for step in record.steps),
+            *(
+                _step(name, step, units.get(step.id, []), found.get(step.id, []))
+                for step in record.steps
+            ),
         ],
         properties=list(_properties(record, verdict)),
         began_wall_s=run.started_wall_s,
         time_s=run.ended_at_s[1],
-        output="\n".join([verdict.reason, *verdict.notes, wording.certificate(record)]),
+        output="\n".join([verdict.reason, *_notes(verdict), wording.certificate(record)]),
     )
 
 
@@ -98,9 +102,15 @@ def _whole(name: str, record: Record, verdict: Verdict) -> Case:
         outcome=_outcome(verdict.exit_code),
         kind=verdict.verdict,
         message=verdict.reason,
-        text="\n".join([*verdict.notes, wording.certificate(record)]),
+        text="\n".join([*_notes(verdict), wording.certificate(record)]),
         time_s=record.run.ended_at_s[1],
     )
+
+
+def _notes(verdict: Verdict) -> Iterator[str]:
+    yield from verdict.notes[:_LINES_MAX]
+    if len(verdict.notes) > _LINES_MAX:
+        yield f"And {len(verdict.notes) - _LINES_MAX} more reasons."
 
 
 def _outcome(exit_code: int) -> Outcome:
@@ -129,16 +139,26 @@ def _row(name: str, row: Row, worthless: str) -> Case:
     )
 
 
-def _step(name: str, step: StepFacts, record: Record, found: list[Finding]) -> Case:
-    units = [unit for unit in record.units if unit.step == step.id]
-    names = {step.id, *(unit.unit for unit in units)}
-    faults = {fault.fault for fault in record.faults if fault.step == step.id}
-    own = [
-        finding
-        for finding in found
-        if (finding.about[0] in ("step", "unit", "repair") and finding.about[1] in names)
-        or (finding.about[0] == "fault" and finding.about[1] in faults)
-    ]
+def _by_step(record: Record) -> dict[str, list[UnitFacts]]:
+    found: dict[str, list[UnitFacts]] = {}
+    for unit in record.units:
+        found.setdefault(unit.step, []).append(unit)
+    return found
+
+
+def _weighing(record: Record, verdict: Verdict) -> dict[str, list[Finding]]:
+    """What weighs in the verdict, by the step that it is about, the heaviest first."""
+    steps = {unit.unit: unit.step for unit in record.units}
+    steps |= {fault.fault: fault.step for fault in record.faults}
+    found: dict[str, list[Finding]] = {}
+    for finding in findings(record, verdict.rows):
+        about, name = finding.about
+        if about in ("step", "unit", "repair", "fault"):
+            found.setdefault(name if about == "step" else steps.get(name, name), []).append(finding)
+    return found
+
+
+def _step(name: str, step: StepFacts, units: list[UnitFacts], own: list[Finding]) -> Case:
     outcome, kind, message = _judged(step, own)
     return Case(
         group=f"{name}.steps",
@@ -171,10 +191,10 @@ def _judged(step: StepFacts, own: list[Finding]) -> tuple[Outcome, str, str]:
 def _told(units: list[UnitFacts]) -> Iterator[str]:
     """A line for each unit that did not succeed."""
     bad = [unit for unit in units if unit.state != "succeeded"]
-    for unit in bad[:_UNITS_MAX]:
+    for unit in bad[:_LINES_MAX]:
         yield f"{unit.unit}: {unit.state} {unit.reason}".strip()
-    if len(bad) > _UNITS_MAX:
-        yield f"and {len(bad) - _UNITS_MAX} more"
+    if len(bad) > _LINES_MAX:
+        yield f"and {len(bad) - _LINES_MAX} more"
 
 
 def _lasted_s(units: list[UnitFacts]) -> float:
