@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-NAMES: Final = ("scenario", "journal", "record", "series", "trend", "comparison")
+NAMES: Final = ("scenario", "journal", "record", "series", "gate", "trend", "comparison")
 EPILOG: Final = """\b
 Examples:
   breakfix schema > scenario.v1.json

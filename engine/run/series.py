@@ -50,13 +50,13 @@ class Series:
         self._trial = trial
         self._after = after
         self._compare = compare
-        self._between = _Between()
+        self._between = BetweenRuns()
 
     def run(self) -> SeriesRecord:
         """All trials, until there is a reason for no more. Raises BreakfixError where one could not
         begin; the file says so then."""
         try:
-            with self._between.trials():
+            with self._between.all_of_them():
                 end = self._trials()
         except (BreakfixError, KeyboardInterrupt) as error:
             code = error.exit_code if isinstance(error, BreakfixError) else _ABORTED
@@ -68,7 +68,7 @@ class Series:
 
     def _trials(self) -> SeriesEnd:
         while True:
-            with self._between.trial():
+            with self._between.one():
                 done = self._trial(self._on_line)
             self._keep(add(self._record, trial_of(done.record, done.verdict)))
             self._after(self._record, done)
@@ -105,17 +105,17 @@ def save(record: SeriesRecord) -> None:
         ) from error
 
 
-class _Between:
-    """The time between the trials, when no fault is open: a signal is noted then, and has nothing to undo.
-    Within a trial, signals are the run's."""
+class BetweenRuns:
+    """The time between runs, when no fault is open: a signal is noted then, and has nothing to undo.
+    Within a run, signals are its own."""
 
     def __init__(self) -> None:
         self.caught = ""
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     @contextlib.contextmanager
-    def trials(self) -> Iterator[None]:
-        """All of the series; whoever had the signals before gets them back."""
+    def all_of_them(self) -> Iterator[None]:
+        """All runs; whoever had the signals before gets them back."""
         self._take()
         try:
             yield
@@ -123,8 +123,8 @@ class _Between:
             self._give_back()
 
     @contextlib.contextmanager
-    def trial(self) -> Iterator[None]:
-        """One trial: a signal has its usual effect until the run takes over."""
+    def one(self) -> Iterator[None]:
+        """One run: a signal has its usual effect until the run takes over."""
         self._give_back()
         try:
             yield
@@ -139,7 +139,7 @@ class _Between:
                 return f"All runs are halted since {since}"
             left_s = end_s - time.monotonic()
             if self.caught or left_s <= 0:
-                return f"{self.caught} came between two trials" if self.caught else ""
+                return f"{self.caught} came between two runs" if self.caught else ""
             time.sleep(min(left_s, _LOOK_EVERY_S))
 
     def _take(self) -> None:

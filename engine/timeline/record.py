@@ -181,6 +181,8 @@ class Row(_Part, frozen=True, kw_only=True):
     """How many samples it was judged by."""
     units: tuple[int, int] | None = None
     """Of a row about a share of units: how many of them passed, and how many had to."""
+    item: int | None = None
+    """Which item of the file's `expect` it comes from, from 0."""
 
 
 class Verdict(_Part, frozen=True, kw_only=True):
