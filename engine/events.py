@@ -396,6 +396,9 @@ class Compared(_Event, frozen=True, kw_only=True, tag="compared"):
     point: float | None = None
     low: float | None = None
     high: float | None = None
+    p_worse: float | None = None
+    """How easily such values come about where it did not take longer than it may, adjusted for the number of
+    such rows (Holm)."""
     why: str = ""
     absorbed: bool = False
     """Nothing had to be restored, so nothing was worse."""

@@ -12,6 +12,8 @@ from msgspec import structs
 from breakfix.engine.timeline.facts import ComparedFacts, ExpectFacts, NotWorseFacts
 from breakfix.engine.timeline.record import Judged, Record, Row
 
+ALPHA: Final = 0.05
+"""So often a row may fail where it should not."""
 NAMES: Final = {
     "time_to_detect": "time to detect",
     "time_to_mitigate": "time to mitigate",
@@ -39,7 +41,8 @@ def judged(expect: ExpectFacts, asked: NotWorseFacts, found: ComparedFacts) -> R
     if found.absorbed or (found.high is not None and found.high <= asked.margin):
         verdict = "passed"
     elif found.low is not None and found.low > asked.margin:
-        verdict = "failed"
+        sure = found.p_worse is None or found.p_worse <= ALPHA
+        verdict = "failed" if sure else "inconclusive"
     observed = in_words(found)
     if verdict == "inconclusive" and expect.inconclusive is not None:
         verdict = "passed" if expect.inconclusive == "pass" else "failed"

@@ -32,7 +32,11 @@ def series_suite(series: SeriesRecord) -> Suite:
     trials = [_trial(series, number, trial) for number, trial in enumerate(series.trials, 1)]
     return Suite(
         name=f"{series.scenario}.trials",
-        cases=[*trials, _series_end(series)],
+        cases=[
+            *trials,
+            *(_row(f"{series.scenario}.trials", row, "") for row in series.rows),
+            _series_end(series),
+        ],
         properties=[
             ("breakfix.series", series.series_id),
             ("breakfix.verdict", series.verdict),

@@ -16,6 +16,11 @@ def body(series: SeriesRecord, rows_max: int) -> Iterator[str]:
     """All of it below the heading, block by block."""
     yield escaped(series.reason)
     yield escaped(words.state(series))
+    judged = [
+        (escaped(claim), word(verdict), escaped(observed))
+        for claim, verdict, observed in words.row_lines(series)
+    ]
+    yield table(("against earlier runs", "verdict", "observed"), judged)
     for metric in words.metric_lines(series):
         rows = [
             (escaped(f.name), f"**{escaped(f.value)}** {escaped(f.ends)}".strip(), escaped(f.note))

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from breakfix import __version__
+from breakfix.engine.cli.history_options import (
+    against_of,
+    against_options,
+    given_labels,
+    history_option,
+    label_option,
+)
 from breakfix.engine.cli.push import gateway_option, push
 from breakfix.engine.cli.scenario_options import given_inputs, input_options
 from breakfix.engine.errors import BreakfixError, UsageError
+from breakfix.engine.history.place import place
 from breakfix.engine.machine import refuse_if_halted
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ EXAMPLES = """\b
 Examples:
   breakfix gate drills/*.yaml
   breakfix gate --repeat 6 --env ci --yes drills/checkout.yaml
+  breakfix gate --repeat 6 --against home --where branch=main drills/*.yaml
   breakfix gate --push-gateway http://pushgateway:9091 drills/*.yaml
 
 \b
@@ -61,6 +70,9 @@ _FILES: Final = ("summary.md", "junit.xml", "metrics.prom", "annotations.txt", "
     metavar="URL",
     help="Where DIR will be found: the summary then shows pictures from there instead of Mermaid charts.",
 )
+@label_option
+@history_option
+@against_options
 @gateway_option
 @click.option("--yes", is_flag=True, help="Do not ask before real targets are touched.")
 @click.pass_context
@@ -70,6 +82,9 @@ def command(context: click.Context, /, files: tuple[Path, ...], **options: Any) 
     Nothing is run unless everything can be. No trial is made again because of its verdict."""
     from breakfix.engine.cli.gate_prepare import Asked, Ready, prepare
 
+    labels = given_labels(options["labels"])
+    against, row = against_of(options)
+    place(options["history"])
     refuse_if_halted()
     began_wall_s = time.time()
     inputs = given_inputs(options["given"], options["file"])
@@ -81,6 +96,10 @@ def command(context: click.Context, /, files: tuple[Path, ...], **options: Any) 
         seed=options["seed"],
         times=options["times"],
         yes=options["yes"],
+        labels=labels,
+        history=options["history"],
+        against=against,
+        row=row,
     )
     prepared = prepare(files, asked)
     ready = [one for one in prepared if isinstance(one, Ready)]

@@ -12,7 +12,7 @@ from breakfix.engine.cli.run import real_targets, repeat_of, request_of
 from breakfix.engine.cli.scenario_options import SEED_BITS, Chosen
 from breakfix.engine.document import Document, Place, read
 from breakfix.engine.errors import BreakfixError, DocumentError, UsageError
-from breakfix.engine.model import Problem, Repeat
+from breakfix.engine.model import Expectation, Problem, Repeat
 from breakfix.engine.run.session import RunRequest
 from breakfix.engine.validate import check
 
@@ -25,6 +25,11 @@ class Asked(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     times: int | None = None
     yes: bool = False
+    labels: dict[str, str] = {}
+    history: str = ""
+    against: str = ""
+    row: Expectation | None = None
+    """What each file that breaks something expects in addition to its own rows."""
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -88,14 +93,24 @@ def _prepared(file: Path, asked: Asked, taken: Sequence[str]) -> Ready | Refused
         problems = (*refusals, *checked.problems)
         name = chosen.scenario.name
         return Refused(file=file, scenario=name, problems=problems, exit_code=code)
-    return _ready(chosen, asked.times, taken, checked.problems)
+    return _ready(chosen, asked, taken, checked.problems)
 
 
 def _ready(
-    chosen: Chosen, times: int | None, taken: Sequence[str], warnings: tuple[Problem, ...]
+    chosen: Chosen, asked: Asked, taken: Sequence[str], warnings: tuple[Problem, ...]
 ) -> Ready:
     """The request; what a report of one trial repeats is that trial alone."""
-    request = request_of(chosen)
+    times = asked.times
+    scenario = chosen.scenario
+    if asked.row is not None and any(step.phase == "inject" for step in scenario.steps):
+        scenario = structs.replace(scenario, expect=(*scenario.expect, asked.row))
+    request = structs.replace(
+        request_of(chosen),
+        scenario=scenario,
+        labels=asked.labels,
+        history=asked.history,
+        against=asked.against,
+    )
     command = request.command if times is None else f"{request.command} --repeat {times}"
     if chosen.scenario.repeat is not None:
         request = structs.replace(request, command=f"{request.command} --repeat 1")

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from breakfix import reports
 from breakfix.engine.cli.gate_prepare import Ready, Refused
+from breakfix.engine.cli.history_options import warn_of_history
 from breakfix.engine.cli.live import LiveView
 from breakfix.engine.cli.report import show, show_series
 from breakfix.engine.cli.trials import make
@@ -67,6 +68,7 @@ def _ran(ready: Ready, out: Path, pictures: str, *, verbosity: int) -> Ran:
             return keeping.series(series, verbosity=verbosity)
         with LiveView(verbosity=verbosity) as view:
             done = run(ready.request, WorldTargets(ready.request.scenario), [view.on_line])
+        warn_of_history(done)
         return keeping.single(done, verbosity=verbosity)
     except KeyboardInterrupt:
         return _without_run(ready, "aborted", "A signal came", _ABORTED, stop="A signal came")

@@ -85,7 +85,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     refuse_if_halted()
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
-    from breakfix.engine.cli.plan import shown
+    from breakfix.engine.cli.plan import shown, tell_power
 
     planned = plan.load(plan_file) if plan_file is not None else None
     if planned is not None:
@@ -105,6 +105,7 @@ def command(context: click.Context, /, **options: Any) -> None:
         click.echo(f"warning: {warning}", err=True)
     if dry_run and preview is not None:
         click.echo(shown(preview, "text"))
+        tell_power(chosen.scenario, chosen.env, history)
         return
     _confirm(chosen, yes=yes)
     request = structs.replace(

@@ -11,6 +11,7 @@ from breakfix.engine.home import home
 
 VARIABLE: Final = "BREAKFIX_HISTORY"
 NOWHERE: Final = "none"
+HOME: Final = "home"
 FILE: Final = "history.db"
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _NAMES: Final = {"postgres": "postgresql", "postgresql+psycopg": "postgresql"}
@@ -27,15 +28,15 @@ class Place(Struct, frozen=True, kw_only=True):
 
 def place(given: str = "") -> Place | None:
     """What a text means: the path of an SQLite file or a URL (``postgresql://user@host/name``,
-    ``sqlite:///file``); ``none``: no history is kept. Without a text, that of BREAKFIX_HISTORY, else
-    ``history.db`` in the home.
+    ``sqlite:///file``); ``none``: no history is kept; ``home``: ``history.db`` in the home. Without a text, that of
+    BREAKFIX_HISTORY, else that of the home.
 
     Raises UsageError where it is the URL of something else.
     """
     text = given or os.environ.get(VARIABLE, "")
     if text == NOWHERE:
         return None
-    if not text:
+    if not text or text == HOME:
         return _of_file(home() / FILE)
     scheme, colon, rest = text.partition("://")
     if not colon:

@@ -10,7 +10,7 @@ from breakfix.engine.history.place import Place
 from breakfix.engine.history.store import Choice, History
 from breakfix.engine.model import Expectation, NotWorseThan, Scenario
 from breakfix.engine.timeline.facts import ComparedFacts
-from breakfix.engine.trend.against import held_against, usable
+from breakfix.engine.trend.against import adjusted, held_against, usable
 from breakfix.engine.trend.row import Metric, RunRow
 from breakfix.engine.trials import Trial, TrialTime
 
@@ -82,8 +82,8 @@ def compared(
         return tuple(ComparedFacts(row=index, against="", why=why) for index, _, _ in items)
     try:
         with History(where) as history:
-            return tuple(
-                _one(history, key, index, item, trials) for index, item, _ in items
+            return adjusted(
+                [_one(history, key, index, item, trials) for index, item, _ in items]
             )
     except BreakfixError as error:
         return tuple(
@@ -100,4 +100,4 @@ def _one(
     own = {trial.run_id for trial in trials}
     reference = reference_runs(history, key, asked, metric, own)
     times = [(trial.times[metric], trial.stopped) for trial in trials if metric in trial.times]
-    return held_against(index, metric, times, reference, history.place.shown)
+    return held_against(index, (metric, asked.margin), times, reference, history.place.shown)

@@ -68,7 +68,7 @@ def _compared(
     from breakfix.engine.history.reference import compared, tried
 
     try:
-        where = place(request.history)
+        where = place(request.against or request.history)
     except BreakfixError as error:
         items = enumerate(request.scenario.expect)
         rows = [index for index, item in items if item.not_worse_than is not None]

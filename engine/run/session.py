@@ -73,6 +73,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     """The series of trials that it is a part of; that is held against the history as a whole."""
     history: str = ""
     """Where the history is; empty: where it always is (`breakfix.engine.history.place`)."""
+    against: str = ""
+    """The history that it is held against, where that is another one."""
 
 
 class RunDone(Struct, frozen=True, kw_only=True):

@@ -135,6 +135,16 @@ def _mann_whitney(values: Sequence[float], reference: Sequence[float]) -> float:
     return float(stats.mannwhitneyu(*ranked).pvalue)
 
 
+def worse_p(values: Sequence[float], reference: Sequence[float]) -> float:
+    """The one-sided p of the Mann-Whitney test that the values are no longer than the reference
+    (scipy.stats.mannwhitneyu)."""
+    from scipy import stats
+
+    if min(*values, *reference) == max(*values, *reference):
+        return 1.0
+    return float(stats.mannwhitneyu(values, reference, alternative="greater").pvalue)
+
+
 def _unfit(
     n: int,
     m: int,

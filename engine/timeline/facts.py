@@ -115,7 +115,8 @@ class ExpectFacts(_Facts, frozen=True, kw_only=True):
 
 class ComparedFacts(_Facts, frozen=True, kw_only=True):
     """An expectation (its index in the file) that was held against earlier runs: this run took `point` times as
-    long as they did, between `low` and `high`."""
+    long as they did, between `low` and `high`. `p_worse` is that of the test that it did not take longer than it may,
+    adjusted for the number of such rows."""
 
     row: int
     against: str
@@ -124,6 +125,7 @@ class ComparedFacts(_Facts, frozen=True, kw_only=True):
     point: float | None = None
     low: float | None = None
     high: float | None = None
+    p_worse: float | None = None
     why: str = ""
     absorbed: bool = False
     by_series: bool = False

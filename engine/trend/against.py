@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from breakfix.engine.statistics import Ratio
 from breakfix.engine.statistics.power import GATE_CONFIDENCE
-from breakfix.engine.statistics.ratio import bounded_ratio
+from breakfix.engine.statistics.ratio import bounded_ratio, worse_p
+from breakfix.engine.statistics.several import holm
 from breakfix.engine.timeline.facts import ComparedFacts
 from breakfix.engine.trend.levels import columns, value_of
 from breakfix.engine.trend.record import TrendRun
@@ -22,16 +25,26 @@ def usable(row: RunRow, metric: Metric) -> bool:
     return value_of(row.times[metric], _run(1, False)) is not None
 
 
+def adjusted(found: Sequence[ComparedFacts]) -> tuple[ComparedFacts, ...]:
+    """The comparisons of one file, with each p adjusted for how many there are."""
+    tested = [one.p_worse for one in found if one.p_worse is not None]
+    fresh = iter(holm(tested))
+    return tuple(
+        one if one.p_worse is None else structs.replace(one, p_worse=next(fresh)) for one in found
+    )
+
+
 def held_against(
     row: int,
-    metric: Metric,
+    asked: tuple[Metric, float],
     times: Sequence[tuple[TrialTime, bool]],
     reference: Sequence[RunRow],
     against: str,
 ) -> ComparedFacts:
-    """The comparison of an expectation (its index). Of each new time it is told whether its run was stopped:
+    """The comparison of an expectation (its index) about a metric, with its margin. Of each new time it is told whether its run was stopped:
     how long that took says nothing. The interval is one of 90 %, so that either end is left out by 5 of
     100."""
+    metric, margin = asked
     new = [
         value
         for number, (time, stopped) in enumerate(times, 1)
@@ -55,18 +68,23 @@ def held_against(
     ratio = bounded_ratio(columns(old), columns(new), GATE_CONFIDENCE)
     if not isinstance(ratio, Ratio):
         return _with(counts, why=ratio.why)
-    return _with(counts, ratio=ratio)
+    longer = [value.point_s / margin for value in new]
+    p = worse_p(longer, [value.point_s for value in old])
+    return _with(counts, ratio=ratio, p_worse=p)
 
 
 def _with(
-    counts: ComparedFacts, *, why: str = "", absorbed: bool = False, ratio: Ratio | None = None
+    counts: ComparedFacts,
+    *,
+    why: str = "",
+    absorbed: bool = False,
+    ratio: Ratio | None = None,
+    p_worse: float | None = None,
 ) -> ComparedFacts:
-    from msgspec.structs import replace
-
-    found = replace(counts, why=why, absorbed=absorbed)
+    found = structs.replace(counts, why=why, absorbed=absorbed, p_worse=p_worse)
     if ratio is None:
         return found
-    return replace(found, point=ratio.point, low=ratio.low, high=ratio.high)
+    return structs.replace(found, point=ratio.point, low=ratio.low, high=ratio.high)
 
 
 def _run(number: int, stopped: bool) -> TrendRun:
