@@ -61,7 +61,12 @@ def command(run: str, form: str, out: Path | None) -> None:
         content = _of_run(record, verdict, form)
     if out is None:
         write(sys.stdout, content)
-        return
+    else:
+        written(out, content)
+
+
+def written(out: Path, content: str) -> None:
+    """Write a report into a file. Raises UsageError where that cannot be."""
     try:
         out.write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

@@ -105,7 +105,8 @@ def command(context: click.Context, /, **options: Any) -> None:
         click.echo(f"warning: {warning}", err=True)
     if dry_run and preview is not None:
         click.echo(shown(preview, "text"))
-        tell_power(chosen.scenario, chosen.env, history)
+        repeat = repeat_of(chosen.scenario.repeat, times)
+        tell_power(structs.replace(chosen.scenario, repeat=repeat), chosen.env, history)
         return
     _confirm(chosen, yes=yes)
     request = structs.replace(

@@ -30,7 +30,7 @@ class Database:
         self.place = place
         self._engine = _engine(place)
         with self._told("cannot be opened"):
-            if place.file is not None:
+            if place.file is not None and not place.file.parent.exists():
                 place.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._revision() != HEAD:
                 self._upgrade()
@@ -102,7 +102,7 @@ class Database:
 
 def _engine(place: Place) -> Engine:
     try:
-        if place.file is not None:
+        if place.url.startswith("sqlite"):
             engine = sa.create_engine(place.url, connect_args={"timeout": WAIT_S})
             _own_transactions(engine)
             return engine

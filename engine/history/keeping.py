@@ -1,5 +1,6 @@
 """Keeping a history: what is written at the end of a run, caught up with, rebuilt, imported and pruned."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.errors import BreakfixError
-from breakfix.engine.history.journals import Found, home_journals, row_of_journal, rows_of
+from breakfix.engine.errors import BreakfixError, HistoryError
+from breakfix.engine.history.journals import Found, home_journals, rows_of
 from breakfix.engine.history.place import Place
 from breakfix.engine.history.store import PRUNED_BEFORE, History
+from breakfix.engine.home import JOURNAL
+from breakfix.engine.journal import is_held
 from breakfix.engine.statistics.change import WINDOW
 from breakfix.engine.timeline.record import Record, Verdict
 from breakfix.engine.trend.row import RunRow, row_of
@@ -150,17 +153,16 @@ def prunable(
 def prune(history: History, pruned: Pruned, before_wall_s: float) -> None:
     """Forget the runs that go. Their journals are left where they are."""
     history.delete(pruned.gone)
-    history.set(PRUNED_BEFORE, str(before_wall_s))
+    earlier = history.setting(PRUNED_BEFORE)
+    history.set(PRUNED_BEFORE, str(max(before_wall_s, float(earlier or 0.0))))
 
 
-__all__ = [
-    "Kept",
-    "Pruned",
-    "catch_up",
-    "prunable",
-    "prune",
-    "rebuild",
-    "remember",
-    "row_of_journal",
-    "take_in",
-]
+def delete_folders(folders: Iterable[Path]) -> None:
+    """Delete folders of runs. One that is in use stays. Raises HistoryError where one cannot be deleted."""
+    for folder in folders:
+        if is_held(folder / JOURNAL):
+            continue
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise HistoryError(f"{folder} cannot be deleted: {error.strerror}.") from error

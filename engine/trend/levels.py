@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from breakfix.engine.statistics import Duration, Ratio, Refusal, effective_n, summarise
+from breakfix.engine.statistics import Duration, Estimate, Ratio, Refusal, effective_n, summarise
 from breakfix.engine.statistics.change import (
     CHANGE_NEEDS_N,
     Alarm,
@@ -18,6 +18,7 @@ from breakfix.engine.statistics.change import (
 )
 from breakfix.engine.statistics.location import bounded_median
 from breakfix.engine.statistics.ratio import bounded_ratio
+from breakfix.engine.statistics.survival import bounded_kaplan_meier
 from breakfix.engine.trend.record import (
     Change,
     LabelChange,
@@ -115,7 +116,7 @@ def metric_trend(
     )
     logs = [math.log(value.point_s) for value in parts[-1]]
     alarm = rise_alarm(logs)
-    effective = effective_n([math.log(value.point_s) for value in values])
+    effective = effective_n([deviation for part in parts for deviation in _deviations(part)])
     found = MetricTrend(
         metric=metric,
         summary=summarise(durations, absorbed=absorbed),
@@ -157,12 +158,30 @@ def columns(values: Sequence[Value]) -> Columns:
 
 def _level(values: Sequence[Value]) -> Level:
     lowers, points, uppers = columns(values)
-    median = bounded_median(lowers, points, uppers)
-    if censored := sum(math.isinf(upper) for upper in uppers):
-        why = f"{censored} of {len(values)} did not end while anybody looked"
-        median = Refusal(n=len(values), needed=None, why=why)
+    censored = any(math.isinf(upper) for upper in uppers)
+    median = _censored_median(values) if censored else bounded_median(lowers, points, uppers)
     return Level(
         first=values[0].run.number, last=values[-1].run.number, n=len(values), median_s=median
+    )
+
+
+def _censored_median(values: Sequence[Value]) -> Estimate | Refusal:
+    """That of the Kaplan-Meier curve, where it and its upper bound are known."""
+    curve = bounded_kaplan_meier(*columns(values))
+    if isinstance(curve, Refusal):
+        return curve
+    bounds = curve.median_bounds
+    if isinstance(bounds, Refusal):
+        return bounds
+    if curve.median is None or bounds.high is None:
+        why = f"{curve.censored} of {curve.n} did not end while anybody looked"
+        return Refusal(n=curve.n, needed=None, why=why)
+    return Estimate(
+        n=curve.n,
+        point=curve.median,
+        low=min(bounds.low, curve.median),
+        high=max(bounds.high, curve.median),
+        confidence=bounds.confidence,
     )
 
 
@@ -186,6 +205,13 @@ def _change(
         ratio=ratio,
         labels=tuple(change for number in between for change in label_changes.get(number, ())),
     )
+
+
+def _deviations(values: Sequence[Value]) -> list[float]:
+    """The logs without their mean: a change of level is no dependence of one run on the next."""
+    logs = [math.log(value.point_s) for value in values]
+    mean = math.fsum(logs) / len(logs) if logs else 0.0
+    return [log - mean for log in logs]
 
 
 def _rise(alarm: Alarm | Refusal | None, values: Sequence[Value]) -> Rise | None:

@@ -44,8 +44,8 @@ class LabelChange(_Part, frozen=True, kw_only=True):
 
 
 class Level(_Part, frozen=True, kw_only=True):
-    """The runs between two changes: the first and the last of them, and how long they took. `summary` is of
-    all `n` that have a time."""
+    """The runs between two changes: the first and the last of them, and the median of all `n` that have a time
+    (Kaplan-Meier, where some were not seen to their end)."""
 
     first: int
     last: int
