@@ -11,6 +11,7 @@ from breakfix.engine.timeline.record import Record
 from breakfix.reports import bands
 from breakfix.reports.axis import axis_span
 from breakfix.reports.palette import data_file, light, variables
+from breakfix.reports.svg import without_roles
 from breakfix.reports.wording import detailed, unit_name
 
 ROWS_MAX: Final = 36
@@ -130,7 +131,7 @@ def _draw(
         "labels": _labels(marks, span, plot_px),
     }
     svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return svg, len(labels) * _ROW_PX + _TOP_PX + _BOTTOM_PX
+    return without_roles(svg), len(labels) * _ROW_PX + _TOP_PX + _BOTTOM_PX
 
 
 def _observed(

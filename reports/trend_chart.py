@@ -11,6 +11,7 @@ from breakfix.engine.trend.record import KeyTrend, MetricTrend, TrendRun
 from breakfix.engine.trend.row import Metric
 from breakfix.engine.trend.words import ratio_in_words
 from breakfix.reports.palette import data_file, light
+from breakfix.reports.svg import without_roles
 from breakfix.reports.trend_words import NAMES
 
 RUNS_MAX: Final = 300
@@ -76,7 +77,7 @@ def chart(key: KeyTrend, metric: Metric, *, width_px: int = 880) -> str | None:
         f'<svg role="img" aria-label="{_summary(key, metric, len(points))}" width="{width_px}" '
         f'height="{height_px}" viewBox="0 0 {width_px} {height_px}">'
     )
-    return _FIRST_TAG.sub(lambda _: opening, svg, count=1)
+    return _FIRST_TAG.sub(lambda _: opening, without_roles(svg), count=1)
 
 
 def _summary(key: KeyTrend, metric: Metric, points: int) -> str:
