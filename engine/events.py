@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run_plan import RunPlan
@@ -385,26 +386,9 @@ class RunErrored(_Event, frozen=True, kw_only=True, tag="run_errored"):
 
 
 class Compared(_Event, frozen=True, kw_only=True, tag="compared"):
-    """A row of `expect` that says ``not_worse_than`` (its index in the file), held against the history: this
-    run's `n` values took `point` times as long as `reference_n` earlier ones (`runs`), between `low` and
-    `high`; those are None where `why` says that there is no such number, `high` too where nothing bounds it."""
+    """An expectation that says ``not_worse_than`` was held against the history."""
 
-    row: int
-    against: str
-    n: int = 0
-    reference_n: int = 0
-    point: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_worse: float | None = None
-    """How easily such values come about where it did not take longer than it may, adjusted for the number of
-    such rows (Holm)."""
-    why: str = ""
-    absorbed: bool = False
-    """Nothing had to be restored, so nothing was worse."""
-    by_series: bool = False
-    """The series that it is a part of is compared as a whole, at its end."""
-    runs: tuple[str, ...] = ()
+    found: ComparedFacts
 
 
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):

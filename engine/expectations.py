@@ -8,7 +8,8 @@ from msgspec import structs
 
 from breakfix.engine.claims import probe_rows, worst
 from breakfix.engine.regressions import regression_rows
-from breakfix.engine.timeline.facts import ExpectFacts, Interval
+from breakfix.engine.timeline.facts import Interval
+from breakfix.engine.timeline.planned import ExpectFacts
 from breakfix.engine.timeline.record import (
     EpisodeFacts,
     HealedBy,

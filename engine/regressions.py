@@ -9,7 +9,8 @@ from typing import Final
 
 from msgspec import structs
 
-from breakfix.engine.timeline.facts import ComparedFacts, ExpectFacts, NotWorseFacts
+from breakfix.engine.compared import ComparedFacts
+from breakfix.engine.timeline.planned import ExpectFacts, NotWorseFacts
 from breakfix.engine.timeline.record import Judged, Record, Row
 
 ALPHA: Final = 0.05

@@ -68,6 +68,8 @@ def command(form: str, history: str, **options: Any) -> None:
         lines = [line_of(row) for row in reversed(opened.rows(choice))]
     if not filtered:
         lines += [_broken(problem) for problem in kept.problems]
+        # The id of a run begins with its time.
+        lines.sort(key=lambda line: line.run_id, reverse=True)
     if form == "json":
         import msgspec
 

@@ -33,11 +33,12 @@ class Found(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def row_of_journal(path: Path, *, name: str = "") -> RunRow:
-    """The row of the run whose journal this is, after its hash chain was followed. A torn last line, as a
-    killed writer leaves it, counts as not written. Raises JournalError."""
+def row_of_journal(path: Path, *, name: str = "", believed: bool = False) -> RunRow:
+    """The row of the run whose journal this is, after its hash chain was followed, unless it is `believed`. A
+    torn last line, as a killed writer leaves it, counts as not written. Raises JournalError."""
     try:
-        problems = [one for one in verify(path).problems if _TORN not in one]
+        told = () if believed else verify(path).problems
+        problems = [one for one in told if _TORN not in one]
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             raise JournalError(f"{name or path} cannot be believed: {problems[0]}{more}.")
@@ -50,14 +51,16 @@ def row_of_journal(path: Path, *, name: str = "") -> RunRow:
     return row_of(record, judge(record), journal=name or str(path), journal_bytes=size)
 
 
-def rows_of(found: Iterable[Found]) -> Iterator[tuple[str, RunRow | str]]:
+def rows_of(
+    found: Iterable[Found], *, believed: bool = False
+) -> Iterator[tuple[str, RunRow | str]]:
     """Each journal's name with its row, or why there is none."""
     for one in found:
         if one.path is None:
             yield one.name, one.problem
             continue
         try:
-            yield one.name, row_of_journal(one.path, name=one.name)
+            yield one.name, row_of_journal(one.path, name=one.name, believed=believed)
         except BreakfixError as error:
             yield one.name, str(error)
 

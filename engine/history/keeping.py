@@ -69,8 +69,9 @@ def catch_up(history: History, runs_dir: Path) -> Kept:
         for run_id, path in journals.items()
         if run_id not in known or known[run_id].journal_bytes != _size(path)
     ]
-    kept = _keep(history, (Found(name=str(path), path=path) for path in changed), pruned=pruned)
-    return kept
+    found = (Found(name=str(path), path=path) for path in changed)
+    # The hash chains of what this machine wrote are followed by `rebuild`, not each time.
+    return _keep(history, rows_of(found, believed=True), pruned=pruned)
 
 
 def _size(path: Path) -> int:
@@ -85,21 +86,25 @@ def rebuild(history: History, runs_dir: Path) -> Kept:
     whose journals are elsewhere stay as they are."""
     history.set(PRUNED_BEFORE, "")
     found = (Found(name=str(path), path=path) for path in home_journals(runs_dir))
-    return _keep(history, found, anew=True)
+    return _keep(history, rows_of(found), anew=True)
 
 
 def take_in(history: History, found: Iterable[Found]) -> Kept:
     """Import journals; those that are known change nothing."""
-    return _keep(history, found)
+    return _keep(history, rows_of(found))
 
 
 def _keep(
-    history: History, found: Iterable[Found], *, anew: bool = False, pruned: str = ""
+    history: History,
+    found: Iterable[tuple[str, RunRow | str]],
+    *,
+    anew: bool = False,
+    pruned: str = "",
 ) -> Kept:
     added = replaced = known = 0
     problems: list[str] = []
     before_s = float(pruned) if pruned else None
-    for some in _batched(rows_of(found)):
+    for some in _batched(found):
         rows = {}
         for _, row in some:
             if isinstance(row, str):

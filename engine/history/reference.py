@@ -5,11 +5,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.history.place import Place
 from breakfix.engine.history.store import Choice, History
 from breakfix.engine.model import Expectation, NotWorseThan, Scenario
-from breakfix.engine.timeline.facts import ComparedFacts
 from breakfix.engine.trend.against import adjusted, held_against, usable
 from breakfix.engine.trend.row import Metric, RunRow
 from breakfix.engine.trials import Trial, TrialTime

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from breakfix.engine.comparability import comparability
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.events import Compared
 from breakfix.engine.history.place import place
 from breakfix.engine.journal import Journal
 from breakfix.engine.regressions import judged
 from breakfix.engine.timeline import Record, Row, Verdict
-from breakfix.engine.timeline.facts import ComparedFacts, ExpectFacts, NotWorseFacts
+from breakfix.engine.timeline.planned import ExpectFacts, NotWorseFacts
 from breakfix.engine.trials import SeriesRecord, Trial, trial_of
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def hold_against_history(
     else:
         found = _compared(request, record.comparable.key, [trial_of(record, verdict)])
     for one in found:
-        journal.note(Compared(**structs.asdict(one)))
+        journal.note(Compared(found=one))
     return True
 
 

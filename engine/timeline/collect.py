@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.events import (
     AttemptEnded,
     CancelRequested,
@@ -38,7 +39,6 @@ from breakfix.engine.timeline.facts import (
     AttemptFacts,
     CancelFacts,
     CommandFacts,
-    ComparedFacts,
     ErrorFacts,
     Interval,
     ProcessFacts,
@@ -195,8 +195,7 @@ class Collected:
         )
 
     def _compared(self, at_s: float, event: Compared) -> None:
-        found = {name: getattr(event, name) for name in ComparedFacts.__struct_fields__}
-        self.compared[event.row] = ComparedFacts(**found)
+        self.compared[event.found.row] = event.found
 
     def _run_ended(self, at_s: float, event: RunEnded) -> None:
         self.run = replace(self.run, complete=True, residue=event.residue)

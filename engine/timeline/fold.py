@@ -12,11 +12,11 @@ from breakfix.engine.timeline.certificate import survey_facts
 from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
-from breakfix.engine.timeline.facts import ExpectFacts, NotWorseFacts, PlanFacts, SetFacts
 from breakfix.engine.timeline.guards import guard_facts
 from breakfix.engine.timeline.intervals import exact
 from breakfix.engine.timeline.observed import observer_facts
 from breakfix.engine.timeline.overhead import overhead
+from breakfix.engine.timeline.planned import ExpectFacts, NotWorseFacts, PlanFacts, SetFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.engine.timeline.steps import join_steps, unit_facts
 from breakfix.engine.values import seconds

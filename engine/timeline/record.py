@@ -9,10 +9,10 @@ from typing import Literal
 from msgspec import Struct
 
 from breakfix.engine.comparability import Comparability
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.timeline.facts import (
     CancelFacts,
     CommandFacts,
-    ComparedFacts,
     During,
     ErrorFacts,
     FaultFacts,
@@ -22,7 +22,6 @@ from breakfix.engine.timeline.facts import (
     Open,
     OutageFacts,
     Overhead,
-    PlanFacts,
     ProcessFacts,
     ReboundFacts,
     RepairFacts,
@@ -34,6 +33,7 @@ from breakfix.engine.timeline.facts import (
     UnitFacts,
     WriterFacts,
 )
+from breakfix.engine.timeline.planned import PlanFacts
 
 SCHEMA = "breakfix/record/v1"
 

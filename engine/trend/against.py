@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.statistics import Ratio
 from breakfix.engine.statistics.power import GATE_CONFIDENCE
 from breakfix.engine.statistics.ratio import bounded_ratio, worse_p
 from breakfix.engine.statistics.several import holm
-from breakfix.engine.timeline.facts import ComparedFacts
 from breakfix.engine.trend.levels import columns, value_of
 from breakfix.engine.trend.record import TrendRun
 from breakfix.engine.trend.row import Metric, RunRow
