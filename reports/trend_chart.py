@@ -10,6 +10,7 @@ from breakfix.engine.statistics import Estimate
 from breakfix.engine.trend.record import KeyTrend, MetricTrend, TrendRun
 from breakfix.engine.trend.row import Metric
 from breakfix.engine.trend.words import ratio_in_words
+from breakfix.reports.lines import plain
 from breakfix.reports.palette import data_file, light
 from breakfix.reports.svg import without_roles
 from breakfix.reports.trend_words import NAMES
@@ -175,6 +176,8 @@ def _labels(
     for line, texts, color in ((-4, deploys, "muted"), (-22, changes, "bad")):
         free = span[0]
         for number, text in texts:
+            # A control character would end the drawing, and this process with it.
+            text = plain(text)
             at, cut = number - 0.5, text if len(text) <= 34 else f"{text[:33]}\u2026"
             width = len(cut) * _CHAR_PX * per_px
             begin = at if at + width <= span[1] else at - width

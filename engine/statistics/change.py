@@ -25,6 +25,9 @@ _BASELINE_MAX: Final = 200
 ALLOWANCE: Final = 0.5
 THRESHOLD: Final = 6.0
 _EXCEEDED_ENOUGH: Final = 20
+_MAD_FACTOR: Final = 1.4826
+"""Times the MAD it is the standard deviation of a normal."""
+_FAR: Final = 3.0
 
 
 class ChangePoint(Struct, frozen=True, kw_only=True):
@@ -39,6 +42,22 @@ class Alarm(Struct, frozen=True, kw_only=True):
 
     at: int
     since: int
+
+
+def pulled_in(values: Sequence[float]) -> list[float]:
+    """The values, those that lie more than three robust standard deviations from the median pulled in to there:
+    single time-outs must neither hide a change of level nor look like one.
+
+    Source: Lucas and Crosier, "Robust CUSUM", Communications in Statistics 11 (1982) 2669-2687; the factor of the
+    MAD: Rousseeuw and Croux, JASA 88 (1993) 1273-1283.
+    """
+    if not values:
+        return []
+    middle = median(values)
+    reach = _FAR * _MAD_FACTOR * median(abs(value - middle) for value in values)
+    if reach <= 0:
+        return list(values)
+    return [min(middle + reach, max(middle - reach, value)) for value in values]
 
 
 def change_points(
@@ -185,7 +204,7 @@ def rise_alarm(values: Sequence[float], *, baseline: int = BASELINE_N) -> Alarm 
     estimated ones it would be false twice as often. Give it the logs of times.
 
     Source: E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954) 100-115; NIST/SEMATECH e-Handbook
-    of Statistical Methods, 6.3.2.3; the factor of the MAD: Rousseeuw and Croux, JASA 88 (1993) 1273-1283.
+    of Statistical Methods, 6.3.2.3.
     """
     n = len(values)
     if n <= baseline:
@@ -196,7 +215,7 @@ def rise_alarm(values: Sequence[float], *, baseline: int = BASELINE_N) -> Alarm 
     for index, value in enumerate(values[baseline:], baseline):
         before = values[: min(index, _BASELINE_MAX)]
         middle = median(before)
-        spread = 1.4826 * median(abs(one - middle) for one in before)
+        spread = _MAD_FACTOR * median(abs(one - middle) for one in before)
         if spread <= 0 or not math.isfinite(spread):
             why = "half of the values before are equal, so there is no spread to measure by"
             return Refusal(n=n, needed=None, why=why)

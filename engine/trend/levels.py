@@ -14,6 +14,7 @@ from breakfix.engine.statistics.change import (
     Alarm,
     ChangePoint,
     change_points,
+    pulled_in,
     rise_alarm,
 )
 from breakfix.engine.statistics.location import bounded_median
@@ -87,9 +88,7 @@ def enough(runs: Sequence[TrendRun], metric: Metric) -> bool:
 def search(runs: Sequence[TrendRun], metric: Metric, permutations: int) -> Searched:
     """Look for changes of one metric."""
     values = _values(runs, metric)
-    found = change_points(
-        [math.log(value.point_s) for value in values], permutations=permutations
-    )
+    found = change_points(pulled_in(_logs(values)), permutations=permutations)
     return Searched(metric=metric, values=values, found=found)
 
 
@@ -114,8 +113,7 @@ def metric_trend(
         _change(cut, parts[i], parts[i + 1], min(1.0, cut.p * factor), label_changes)
         for i, cut in enumerate(cuts)
     )
-    logs = [math.log(value.point_s) for value in parts[-1]]
-    alarm = rise_alarm(logs)
+    alarm = rise_alarm(pulled_in(_logs(parts[-1])))
     effective = effective_n([deviation for part in parts for deviation in _deviations(part)])
     found = MetricTrend(
         metric=metric,
@@ -145,6 +143,10 @@ def _duration(time: TrialTime) -> Duration | None:
         least_s = time.at_least_s or 0.0
         return Duration(lower_s=least_s, upper_s=least_s, censored=True)
     return None
+
+
+def _logs(values: Sequence[Value]) -> list[float]:
+    return [math.log(value.point_s) for value in values]
 
 
 def columns(values: Sequence[Value]) -> Columns:
@@ -209,7 +211,7 @@ def _change(
 
 def _deviations(values: Sequence[Value]) -> list[float]:
     """The logs without their mean: a change of level is no dependence of one run on the next."""
-    logs = [math.log(value.point_s) for value in values]
+    logs = _logs(values)
     mean = math.fsum(logs) / len(logs) if logs else 0.0
     return [log - mean for log in logs]
 

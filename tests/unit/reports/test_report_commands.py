@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from breakfix.engine.cli import report, runs
 from breakfix.engine.cli.live import LiveView
 from breakfix.engine.cli.narration import tell
-from breakfix.engine.events import CancelRequested, ObserverSampled, RunErrored, RunStarted, SteadyMet
+from breakfix.engine.events import (
+    CancelRequested,
+    ObserverSampled,
+    RunErrored,
+    RunStarted,
+    SteadyMet,
+)
 
 Story = Callable[..., Any]
 

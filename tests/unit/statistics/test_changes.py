@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from breakfix.engine.statistics import Refusal
-from breakfix.engine.statistics.change import Alarm, change_points, rise_alarm
+from breakfix.engine.statistics.change import Alarm, change_points, pulled_in, rise_alarm
 from breakfix.engine.statistics.power import Design, Outcomes, outcomes, trials_needed
 from breakfix.engine.statistics.several import benjamini_hochberg, holm
 
@@ -49,6 +49,20 @@ def test_long_histories_are_searched_in_windows() -> None:
     found = places(values)
     assert len(found) == 2
     assert abs(found[0] - 60) <= 2 and abs(found[1] - 110) <= 2
+
+
+def test_single_time_outs_neither_hide_a_change_nor_look_like_one() -> None:
+    """One run in 17 takes seven times as long; x1.5 at run 60 of 100 is found, and nothing in a quiet history."""
+    found = []
+    for factor in (1.5, 1.0):
+        hits = 0
+        for seed in range(8):
+            values = logs(100, seed, factor, 60)
+            values[seed::17] = [math.log(7.0)] * len(values[seed::17])
+            hits += bool(places(pulled_in(values)))
+        found.append(hits)
+    assert found == [8, 0]
+    assert pulled_in([1.0, 1.0, 1.0, 9.0]) == [1.0, 1.0, 1.0, 9.0] and pulled_in([]) == []
 
 
 def test_a_search_gives_the_same_each_time() -> None:
