@@ -27,6 +27,7 @@ from breakfix.engine.events import (
     RunEnded,
     RunStarted,
     SampleTaken,
+    StepState,
     UnitChanged,
     WriterTaken,
 )
@@ -143,7 +144,7 @@ def _outcome(drill: Drill) -> Iterator[tuple[float, Event]]:
     if drill.restore_s is None:
         if drill.aborted:
             yield whole_s, CancelRequested(why="SIGINT", source="signal")
-        state = "cancelled" if drill.aborted else "failed"
+        state: StepState = "cancelled" if drill.aborted else "failed"
         yield whole_s, UnitChanged(unit="whole", state=state, reason="not good within 120s")
     else:
         yield _sample("whole", "good", whole_s)

@@ -141,7 +141,7 @@ def test_rebuild_reads_everything_anew(home: Path) -> None:
         history.put([msgspec.structs.replace(row, reason="wrong", lines=10_000)])
     assert "3 new" not in call("rebuild").output
     with History(where) as history:
-        assert [row.reason for row in history.rows()][0].startswith("Whole again")
+        assert next(row.reason for row in history.rows()).startswith("Whole again")
         assert len(history.rows()) == 4
 
 

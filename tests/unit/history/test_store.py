@@ -94,7 +94,7 @@ def test_a_row_that_cannot_be_written_leaves_nothing(
     history: History, rows: list[RunRow]
 ) -> None:
     """Neither itself nor the others of its batch, nor parts of it."""
-    broken = replace(rows[1], verdict=None)  # type: ignore[arg-type]
+    broken = replace(rows[1], verdict=None)
     with pytest.raises((HistoryError, msgspec.ValidationError)):
         history.put([rows[0], broken])
     assert history.rows() == []

@@ -9,7 +9,7 @@ import pytest
 from tests.drills import Drill, scenario, seeded, write
 
 from breakfix.engine.compared import ComparedFacts
-from breakfix.engine.events import Compared, Line
+from breakfix.engine.events import Compared, Line, PlanMade
 from breakfix.engine.history.journals import row_of_journal
 from breakfix.engine.history.place import Place, place
 from breakfix.engine.history.reference import Tried, compared
@@ -154,12 +154,11 @@ def test_the_journal_alone_gives_the_same_verdict(history: Place, tmp_path: Path
         Line(seq=seq, at_s=at_s, prev="", event=event)
         for seq, (at_s, event) in enumerate(events(Drill(number=90)), 1)
     ]
-    plan: Any = next(line.event for line in lines if line.event.__class__.__name__ == "PlanMade")
     replace = msgspec.structs.replace
     asked = scenario(Drill(number=90), expect=[ROW])
     lines = [
-        replace(line, event=replace(plan, plan=replace(plan.plan, scenario=asked)))
-        if line.event is plan
+        replace(line, event=PlanMade(plan=replace(line.event.plan, scenario=asked)))
+        if isinstance(line.event, PlanMade)
         else line
         for line in lines
     ]
