@@ -151,7 +151,22 @@ def _run(ready: Sequence["Ready"], out: Path, pictures: str, *, verbosity: int) 
     for one in ready:
         for warning in one.warnings:
             click.echo(str(warning), err=True)
+        for line in _power(one):
+            click.echo(f"{one.file}: {line}", err=True)
     return run_all(ready, out, pictures, verbosity=verbosity)
+
+
+def _power(ready: "Ready") -> Sequence[str]:
+    """What a comparison with earlier runs can show, where one is asked for."""
+    from msgspec import structs
+
+    from breakfix.engine.cli.power import power_lines
+
+    request = ready.request
+    if all(item.not_worse_than is None for item in request.scenario.expect):
+        return ()
+    scenario = structs.replace(request.scenario, repeat=ready.repeat)
+    return tuple(power_lines(scenario, request.env, request.against or request.history))
 
 
 def _finish(ran: "Sequence[Ran]", out: Path, began_wall_s: float, gateway: str) -> "GateRecord":
