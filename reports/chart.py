@@ -15,7 +15,7 @@ from breakfix.reports.axis import Row, at_work, axis_span, rows
 from breakfix.reports.fan_out import faults_of, outage_spans, shares, wide_outages
 from breakfix.reports.palette import data_file, light, variables
 from breakfix.reports.svg import without_roles
-from breakfix.reports.wording import detailed, unit_name
+from breakfix.reports.wording import detailed
 
 ROWS_MAX: Final = 36
 _SAMPLES_MAX: Final = 2000

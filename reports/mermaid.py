@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from breakfix.engine.timeline.facts import Interval, UnitFacts
+from breakfix.engine.timeline.facts import Interval
 from breakfix.engine.timeline.record import Record
-from breakfix.reports.axis import axis_span
-from breakfix.reports.chart import shown_units
+from breakfix.reports.axis import Row, axis_span
+from breakfix.reports.chart import shown_rows
+from breakfix.reports.fan_out import faults_of, unit_spans
 from breakfix.reports.lines import plain
-from breakfix.reports.wording import unit_name
 
 ROWS_MAX: Final = 36
 _TAGS: Final = {"inject": "crit, ", "detect": "active, ", "remediate": "done, "}
@@ -26,8 +26,8 @@ _ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
     """A fenced block; empty where no step began. Faults and outages are red, repairs gray."""
-    units = shown_units(record)[: min(rows_max, ROWS_MAX)]
-    if not units:
+    rows = shown_rows(record)[: min(rows_max, ROWS_MAX)]
+    if not rows:
         return ""
     span = axis_span(record)
     axis = "%S.%L" if span[1] < 60 else "%M:%S" if span[1] < 3600 else "%H:%M:%S"
@@ -37,7 +37,7 @@ def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
         "  dateFormat YYYY-MM-DD HH:mm:ss.SSS",
         f"  axisFormat {axis}",
         "  section steps",
-        *(line for unit in units for line in _bars(unit, record, span)),
+        *(line for row in rows for line in _bars(row, record, span)),
     ]
     outages = [
         _bar(outage.probe, "crit, ", (outage.start_at_s[1], _end(outage.end_at_s, record)), span)
@@ -48,15 +48,14 @@ def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _bars(unit: UnitFacts, record: Record, span: Interval) -> Iterator[str]:
-    """From when it began; of a fault, for as long as it was there."""
-    name, tag = unit_name(unit, record), _TAGS.get(unit.phase, "")
-    faults = [fault for fault in record.faults if fault.unit == unit.unit and fault.applied_at_s]
-    for fault in faults:
-        begin_s = (fault.applied_at_s or fault.intended_at_s)[0]
-        yield _bar(name, tag, (begin_s, _end(fault.ended_at_s, record)), span)
-    if not faults and unit.started_at_s is not None:
-        yield _bar(name, tag, (unit.started_at_s[0], _end(unit.ended_at_s, record)), span)
+def _bars(row: Row, record: Record, span: Interval) -> Iterator[str]:
+    """From when it began; of a fault, for as long as it was there; of many units, from the first to the last."""
+    tag, end_s = _TAGS.get(row.phase, ""), record.run.ended_at_s[1]
+    spans = list(unit_spans(row.units, faults_of(record), end_s))
+    if row.total > 1 and spans:
+        spans = [(min(begin_s for begin_s, _ in spans), max(end_s for _, end_s in spans))]
+    for between_s in spans:
+        yield _bar(row.label, tag, between_s, span)
 
 
 def _end(pair: Interval | None, record: Record) -> float:

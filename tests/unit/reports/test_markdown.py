@@ -31,7 +31,7 @@ def test_without_a_picture_the_time_line_is_a_mermaid_chart(story: Made, told: T
     text = markdown.render(*told(story()))
     _, _, chart = text.partition("```mermaid\n")
     for line in (
-        "gantt", "  kill_cache :crit, 2000-01-01 00:00:01.000, 2000-01-01 00:00:02.950",
+        "gantt", "  kill_cache :crit, 2000-01-01 00:00:01.000, 2000-01-01 00:00:02.850",
         "  section outages", "  whole :2000-01-01 00:00:02.970, 2000-01-01 00:00:03.430",
     ):  # fmt: skip
         assert line in chart.splitlines(), line
