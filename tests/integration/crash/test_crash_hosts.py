@@ -42,11 +42,11 @@ POINTS: Final = {
 }
 """The ops of a fault that change something are: arm, apply, close the gate, undo, disarm."""
 SHORT: Final = {
-    "engine": (("armed", "being undone"), ("applied", "undone"), ("being applied", "being disarmed")),
-    "both": (("applied",), ("being undone",), ("armed",), ("undone",), ("gate closed",)),
-    "alone": (("in effect",), ("being undone",), ("applied",), ("undone",), ("being applied",)),
+    "engine": ("armed", "being undone", "applied", "undone", "being applied", "being disarmed"),
+    "both": ("applied", "being undone", "armed", "undone", "gate closed"),
+    "alone": ("in effect", "being undone", "applied", "undone", "being applied"),
 }
-"""At which points, in turns, who is killed."""
+"""At which point who is killed: one for each fault, in turns."""
 
 CUTS: Final = (
     ("host.script", Cut(point="fault_active#1", who="nobody", join="soon")),
@@ -165,8 +165,8 @@ def kills(hosts: Hosts, case: Case, who: str) -> Iterator[tuple[str, Callable[[]
         turns = SHORT[who]
         # What goes to an engine goes as HTTP.
         sent = "after_op" if case.kind == "engine" else "sent"
-        names = turns[HOST_CASES.index(case) % len(turns)]
-        wanted = [POINTS[name].replace("sent", sent) for name in names]
+        point = POINTS[turns[HOST_CASES.index(case) % len(turns)]]
+        wanted = [point.replace("sent", sent)]
     for job in jobs(case.name, wanted, who, LONGEST_RUN_S):
         yield f"{case.name}, {who}", partial(hosts.do, case, job)
 
