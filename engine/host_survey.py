@@ -41,6 +41,7 @@ for path in "/run/breakfix/$run".* /tmp/breakfix-*/"$run".*; do
 done
 end
 list processes
+waited=
 for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
   # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
   mark=$(tr '\0' '\n' <"$file" | sed -n 's/^BREAKFIX_MARK=//p')
@@ -49,6 +50,10 @@ for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
   if [ "$file" = "$first/environ" ]; then continue; fi
   read -r name <"$first/comm"
   if [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
+  # What is ending gets a moment for that: once for all, since the list of them is from before.
+  [ "$waited" ] || sleep 1
+  waited=yes
+  grep -qsz "^BREAKFIX_MARK=$mark" "$file" || continue
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done

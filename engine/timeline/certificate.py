@@ -20,6 +20,8 @@ LIMIT_FIELDS: Final = frozenset({"cpus", "cpuset", "memory", "swap", "pids"})
 """What it may have set to another value than the fault did."""
 HOST_FIELDS: Final = ("failed unit ", "time sync")
 """How the fields of a host begin that a repair may have changed on purpose."""
+LEFT_FIELDS: Final = ("failed unit ", "folder ", "process ", "unit ")
+"""How the fields of a host begin that only tell what is there."""
 CLOCK_APART_S_MAX: Final = 2
 """The clocks of two machines are read one after the other, and some hosts tell whole seconds only."""
 
@@ -92,8 +94,8 @@ def _fields(old: Fields, new: Fields) -> Iterable[str]:
 def _equivalent(field: str, was: str, now: str) -> bool:
     if field == "clock":
         return abs(_offset_s(was) - _offset_s(now)) <= CLOCK_APART_S_MAX
-    if field.startswith("failed unit "):
-        # One that works again was not left by anybody.
+    if field.startswith(LEFT_FIELDS):
+        # What was there before and is not now was left by nobody.
         return not now
     # An undo spells "all CPUs" out, since the engine takes no empty list.
     return field == "cpuset" and was == "all" and now.startswith("0-")

@@ -149,6 +149,15 @@ def changes(after: dict[str, str], *more: Any) -> list[str]:
     return [change.why for change in facts.changes]
 
 
+@pytest.mark.parametrize("field", ["folder /run/breakfix/r", "process 1 x", "unit breakfix-r.timer"])
+def test_what_went_away_is_left_by_nobody(field: str) -> None:
+    """A command that was at work while the first survey looked is no residue when it is over."""
+    old, new = {**fields(), field: "there"}, fields()
+    facts = survey_facts(((0, 0), {"db": old}), ((9, 9), {"db": new}), [], [])
+    assert facts is not None
+    assert facts.changes == ()
+
+
 def test_a_step_that_started_it_again_said_so() -> None:
     """The boot that a step has seen is as good as the one before; a third one is not."""
     assert changes({"boot": "b2"}, [], [REBOOT]) == []
