@@ -1,9 +1,11 @@
 # make demo            run the main job on this machine (no Docker needed) and show the MTTR report
-# make test            install what the tests need, start a Docker engine if none answers, run all tests
+# make test            install what the tests need, start a Docker engine if none answers, run all tests;
+#                      the first one makes a virtual machine, which is kept in /var/cache
 # make check           ruff, import rules, mypy --strict and the fast tests
 # make crash           kill the engine at every point of every fault, and look at what is left
 # make bench           measure, side by side with a peer; writes docs/benchmarks.md
 # make docker-engine   start a Docker engine if none answers; tools/docker_engine.sh stop ends it
+# make test-machine    make the virtual machine of the tests, when it is missing
 # make derived         write the schemas and the reference of actions anew from the types
 # make clean           remove what these made
 #
@@ -14,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test check crash bench docker-engine derived clean
+.PHONY: demo test check crash bench docker-engine test-machine derived clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.runs: pyproject.toml constraints.txt tools/make_venv.sh
@@ -32,7 +34,9 @@ $(VENV)/.develops: $(VENV)/.runs
 demo: $(VENV)/.runs
 	@tools/with_home.sh $(BIN)/breakfix run --report report scenarios/demo.yaml
 
+# Where the machine cannot be made, the tests on it fail, and say what makes it.
 test: $(VENV)/.develops
+	@tools/test_machine.sh build || true
 	@tools/docker_engine.sh with $(BIN)/python -m pytest --durations=15
 
 check: $(VENV)/.develops
@@ -53,6 +57,9 @@ derived: $(VENV)/.runs
 
 docker-engine:
 	@tools/docker_engine.sh start
+
+test-machine:
+	@tools/test_machine.sh build
 
 clean:
 	rm -rf $(VENV) report .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -50,22 +50,6 @@ class ProcessFacts(Struct, frozen=True, kw_only=True, tag="process"):
         )
 
 
-class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):
-    """What is known of a container: the answer of inspect, and what its engine can do.
-
-    `inspect` is the document of ``GET /containers/{id}/json``, `engine` that of ``GET /info``.
-    `networks` holds for each attached network by name its document in NetworkSettings.
-    `local` says that the engine's processes are on this machine and that we may signal them.
-    """
-
-    identity: Identity
-    inspect: dict[str, Any]
-    engine: dict[str, Any]
-    local: bool
-    memory_usage_bytes: int | None = None
-    allow: tuple[str, ...] = ()
-
-
 class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     """What is known of a host, read by one command.
 
@@ -75,7 +59,8 @@ class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     moves. `time_sync` is the unit that keeps its clock right, empty where none runs. `control_units` are
     the systemd units that our connection depends on, `control_port` the port that it came in by.
     `token` is a name of the one fault that is planned with these facts: what it keeps on the host is
-    kept under that name.
+    kept under that name. A repair has one only where it is to be put back; else it is empty, and the
+    repair keeps nothing there.
     """
 
     identity: Identity
@@ -93,6 +78,24 @@ class HostFacts(Struct, frozen=True, kw_only=True, tag="ssh"):
     control_units: tuple[str, ...] = ()
     control_port: int = 22
     token: str = unknown("name of the fault")
+    allow: tuple[str, ...] = ()
+
+
+class DockerFacts(Struct, frozen=True, kw_only=True, tag="docker"):
+    """What is known of a container: the answer of inspect, and what its engine can do.
+
+    `inspect` is the document of ``GET /containers/{id}/json``, `engine` that of ``GET /info``.
+    `networks` holds for each attached network by name its document in NetworkSettings.
+    `local` says that the engine's processes are on this machine and that we may signal them. `host` is
+    the SSH host on which the engine is reached, where it is reached so.
+    """
+
+    identity: Identity
+    inspect: dict[str, Any]
+    engine: dict[str, Any]
+    local: bool
+    memory_usage_bytes: int | None = None
+    host: HostFacts | None = None
     allow: tuple[str, ...] = ()
 
 
@@ -168,6 +171,11 @@ class Port(Protocol):
     @property
     def since_s(self) -> float:
         """t0 of this sample's step: occurrences before it do not count. An instant of the run."""
+        ...
+
+    @property
+    def now_s(self) -> float:
+        """This instant of the run."""
         ...
 
     async def read(self, op: Op) -> Outcome:
@@ -246,3 +254,8 @@ class Probe(Action, frozen=True, kw_only=True):
     async def sample(self, port: Port) -> Observation:
         """One sample. An exception here is a blind sample."""
         raise NotImplementedError
+
+    def judge_all(self, seen: Sequence[Observation]) -> Sequence[Observation]:
+        """The observations of all targets that were looked at together, each judged again in the light
+        of the others; as many as before. By default, each stays what it is."""
+        return seen

@@ -15,6 +15,7 @@ from breakfix.engine.ops import (
     FileOp,
     HttpOp,
     Op,
+    Outcome,
     ProcessOp,
     SignalOp,
     SpawnOp,
@@ -61,6 +62,16 @@ def describe(op: Op) -> str:
 def describe_all(ops: Iterable[Op]) -> str:
     """Commands one after the other; empty where there are none."""
     return "; ".join(describe(op) for op in ops)
+
+
+def failure(op: Op, outcome: Outcome) -> str:
+    """Why an op came out as it should not: in its own words, or in the last that it said."""
+    if outcome.error:
+        return outcome.error
+    said = outcome.stderr.strip().splitlines()
+    if isinstance(op, ExecOp) and said:
+        return f"{said[-1][:_SHOWN_CHARS]} (exit code {outcome.code})"
+    return f"{describe(op)} ended with {outcome.code}"
 
 
 def describe_check(check: Check) -> str:

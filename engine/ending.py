@@ -1,7 +1,8 @@
 """The end of faults and of processes, blocking: how what is open is undone, and seen to be over.
 
 The engine calls this from worker threads; guardian and recover call it directly. An end begins with
-the gone checks: what is over already is never undone again.
+the gone checks: what is over already is never undone again. Whoever ended it, the dead-man switch is taken
+away after that, and tells whether it was the one.
 """
 
 import contextlib
@@ -15,7 +16,8 @@ from typing import Final, Protocol
 from msgspec import Struct, structs
 
 from breakfix.engine.checks import judge, wait_for
-from breakfix.engine.describe import describe, describe_all
+from breakfix.engine.deadman import disarmed
+from breakfix.engine.describe import describe_all, failure
 from breakfix.engine.errors import BreakfixError, JournalError
 from breakfix.engine.events import (
     EndedBy,
@@ -42,6 +44,8 @@ SETTLE_S: Final = 5.0
 """For so long a command that was sent by a dead engine may take to come into effect."""
 SETTLE_LOOK_EVERY_S: Final = 0.1
 PARALLEL_MAX: Final = 32
+HOSTS_MAX: Final = 256
+"""So many hosts at once: one that is dead is waited for, and keeps nobody else from being mended."""
 NOT_FOUND: Final = 404
 
 
@@ -101,28 +105,71 @@ def look(fault: OpenFault, vehicles: Vehicle) -> Seen:
 
 
 def _is_reborn(op: Op, outcome: Outcome) -> bool:
-    if op.target is None or not _is_in_docker(op) or not outcome.ok:
+    if op.target is None or op.target.kind != "docker" or not outcome.ok:
         return False
     now, meant = docker_api.incarnation(outcome.data), op.target.incarnation
     return bool(now and meant) and now != meant
 
 
-def _cause(seen: Seen, *, repaired: bool) -> EndedBy:
+class _Switch(Struct, frozen=True, kw_only=True):
+    """What came of taking a dead-man switch away, in the place of its fault: why it could not be done; else
+    whether it had ended the fault, and whether its host was started again since."""
+
+    error: str = ""
+    silent: bool = False
+    ended_it: bool = False
+    restarted: bool = False
+
+
+def _disarm(fault: OpenFault, vehicles: Vehicle) -> _Switch:
+    switch = _Switch()
+    for op in fault.intent.plan.disarm:
+        outcome = vehicles.run(op)
+        if not outcome.ok:
+            return _Switch(error=failure(op, outcome), silent=_is_silent(op, outcome))
+        if (said := disarmed(outcome)) is not None:
+            meant = op.target.incarnation if op.target is not None else ""
+            switch = _Switch(
+                ended_it=said.found != "armed" and fault.applied,
+                restarted=bool(meant) and said.boot_id != meant,
+            )
+    return switch
+
+
+def _disarm_patiently(fault: OpenFault, vehicles: Vehicle) -> _Switch:
+    end_s = time.monotonic() + UNDO_PATIENCE_S
+    for attempt in itertools.count(1):
+        switch = _disarm(fault, vehicles)
+        patient = switch.silent and time.monotonic() < end_s
+        if not switch.error or (attempt >= UNDO_ATTEMPTS and not patient):
+            break
+        time.sleep(min(UNDO_PAUSE_S * attempt, UNDO_PAUSE_S_MAX))
+    return switch
+
+
+def _cause(seen: Seen, switch: _Switch, *, repaired: bool) -> EndedBy:
+    """What ended a fault that nobody undid."""
     if repaired:
         return "repair"
-    return "restart" if seen.reborn else "self"
+    if seen.reborn or switch.restarted:
+        return "restart"
+    return "expiry" if switch.ended_it else "self"
 
 
 def end_if_gone(
     fault: OpenFault, journal: Writer, vehicles: Vehicle, *, repaired: bool = False
 ) -> OpenFault | None:
-    """Record the end of a fault that is over though nobody undid it: None then, else what is open."""
+    """Record the end of a fault that is over though nobody undid it: None then, else what is open. It is
+    open for as long as its dead-man switch cannot be taken away."""
     asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
     if not seen.gone:
         return structs.replace(fault, open_at_s=asked_at_s)
-    cause = _cause(seen, repaired=repaired)
     between = (_open_until(fault, asked_at_s), journal.now_s())
+    switch = _disarm(fault, Attempted(vehicles))
+    if switch.error:
+        return fault
+    cause = _cause(seen, switch, repaired=repaired)
     _note(journal, _ended(fault, cause, between, seen.detail, "engine"))
     return None
 
@@ -134,8 +181,8 @@ def _open_until(fault: OpenFault, now_s: float) -> float:
 
 
 def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: Role) -> End:
-    """End one fault: gone checks first, else undo, at most three times; longer only while a
-    Docker engine does not answer.
+    """End one fault: gone checks first, else undo, at most three times; longer only while its
+    Docker engine or host does not answer. Then its dead-man switch is taken away.
 
     Never raises: what cannot be written down is undone all the same.
     """
@@ -147,21 +194,33 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
     asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
     if seen.gone:
-        cause = _cause(seen, repaired=fault.repaired_at_s is not None)
         between = (_open_until(fault, asked_at_s), journal.now_s())
+        switch = _disarm_patiently(fault, vehicles)
+        if switch.error:
+            return _noted(journal, _still_armed(fault, switch, by))
+        cause = _cause(seen, switch, repaired=fault.repaired_at_s is not None)
         return _noted(journal, _ended(fault, cause, between, seen.detail, by))
     return _undo_until_gone(fault, journal, vehicles, asked_at_s, by)
 
 
+def _still_armed(fault: OpenFault, switch: _Switch, by: Role) -> FaultResidue:
+    return FaultResidue(
+        fault=fault.intent.fault,
+        why=f"it is over, but its dead-man switch cannot be taken away: {switch.error}",
+        manual=describe_all(fault.intent.plan.disarm),
+        by=by,
+    )
+
+
 def _settle(fault: OpenFault, vehicles: Vehicle) -> None:
     """Of a fault that is only known to be intended, the command may be on its way: a Docker engine
-    carries a request out though whoever sent it is dead. Return when its effect is seen, or does not
-    come any more."""
-    in_docker = [op for op in fault.intent.plan.apply if _is_in_docker(op)]
-    if not in_docker:
+    or a host carries out what it was asked though whoever did so is dead. Return when its effect is seen, or
+    does not come any more."""
+    remote = [op for op in fault.intent.plan.apply if _is_remote(op)]
+    if not remote:
         return
     # A stop waits so long for the container (query `t`, in seconds) before it kills it.
-    graces_s = [float(op.query.get("t", 0)) for op in in_docker if isinstance(op, DockerOp)]
+    graces_s = [float(op.query.get("t", 0)) for op in remote if isinstance(op, DockerOp)]
     end_s = time.monotonic() + SETTLE_S + max(graces_s, default=0.0)
     while time.monotonic() < end_s:
         checks = fault.intent.plan.effect
@@ -170,8 +229,13 @@ def _settle(fault: OpenFault, vehicles: Vehicle) -> None:
         time.sleep(SETTLE_LOOK_EVERY_S)
 
 
-def _is_in_docker(op: Op) -> bool:
-    return op.target is not None and op.target.kind == "docker"
+def _is_remote(op: Op) -> bool:
+    return op.target is not None and op.target.kind in ("docker", "ssh")
+
+
+def _is_silent(op: Op, outcome: Outcome) -> bool:
+    """Whether a Docker engine or a host gave no answer: it may be starting again."""
+    return _is_remote(op) and outcome.code is None and not outcome.gone
 
 
 def _undo_until_gone(
@@ -183,12 +247,12 @@ def _undo_until_gone(
         if undone.lost is not None:
             cause = "repair" if fault.repaired_at_s is not None else undone.lost
             between = (_open_until(fault, asked_at_s), journal.now_s())
-            return _noted(journal, _ended(fault, cause, between, undone.error, by))
+            return _over(fault, journal, vehicles, _ended(fault, cause, between, undone.error, by))
         detail, over = _wait_gone(fault, journal, vehicles)
         # Without a gone check an undo that succeeded is all there is to see.
         if over and (fault.intent.plan.gone or not undone.error):
             between = (asked_at_s, journal.now_s())
-            return _noted(journal, _ended(fault, "engine", between, detail, by))
+            return _over(fault, journal, vehicles, _ended(fault, "engine", between, detail, by))
         patient = undone.silent and time.monotonic() < end_s
         if attempt >= UNDO_ATTEMPTS and not patient:
             break
@@ -198,9 +262,19 @@ def _undo_until_gone(
     return _noted(journal, FaultResidue(fault=fault.intent.fault, why=why, manual=manual, by=by))
 
 
+def _over(fault: OpenFault, journal: Writer, vehicles: Vehicle, ended: FaultEnded) -> End:
+    """A fault was seen gone after its undo: take its switch away, which may have been faster."""
+    switch = _disarm_patiently(fault, vehicles)
+    if switch.error:
+        return _noted(journal, _still_armed(fault, switch, ended.by))
+    if switch.ended_it and not switch.restarted and ended.ended_by == "engine":
+        ended = structs.replace(ended, ended_by="expiry")
+    return _noted(journal, ended)
+
+
 class _Undone(Struct, frozen=True, kw_only=True):
     """What came of the undo ops: the first error, what ended the fault where what the undo was meant
-    for is not there, and whether a Docker engine did not answer (it may be starting again)."""
+    for is not there, and whether a Docker engine or a host did not answer (it may be starting again)."""
 
     error: str = ""
     lost: EndedBy | None = None
@@ -232,8 +306,8 @@ def _send_undo(fault: OpenFault, vehicles: Vehicle) -> _Undone:
             lost: EndedBy = "other" if outcome.code == NOT_FOUND else "restart"
             return _Undone(error=outcome.error or "its target is gone", lost=lost)
         if not outcome.ok:
-            error = error or outcome.error or f"{describe(op)} ended with {outcome.code}"
-            silent = silent or (_is_in_docker(op) and outcome.code is None)
+            error = error or failure(op, outcome)
+            silent = silent or _is_silent(op, outcome)
     return _Undone(error=error, silent=silent)
 
 
@@ -279,7 +353,9 @@ def end_all(
 
     if not by_target:
         return []
-    with ThreadPoolExecutor(min(PARALLEL_MAX, len(by_target))) as pool:
+    on_hosts = any(op.target and op.target.kind == "ssh" for f in faults for op in f.intent.plan.undo)
+    at_once = HOSTS_MAX if on_hosts else PARALLEL_MAX
+    with ThreadPoolExecutor(min(at_once, len(by_target))) as pool:
         return [came for mine in pool.map(one_target, by_target.values()) for came in mine]
 
 

@@ -167,7 +167,7 @@ class PlanMade(_Event, frozen=True, kw_only=True, tag="plan_made"):
 
 
 class Surveyed(_Event, frozen=True, kw_only=True, tag="surveyed"):
-    """What each container of the plan was like, field by field, before the first effect or after the
+    """What each container and host of the plan was like, field by field, before the first effect or after the
     last undo."""
 
     when: Literal["before", "after"]

@@ -2,12 +2,12 @@
 threads."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct, structs
 
 from breakfix.engine.checks import wait_for
-from breakfix.engine.describe import describe
+from breakfix.engine.describe import failure
 from breakfix.engine.ending import Vehicle, Writer, end
 from breakfix.engine.events import (
     FaultActive,
@@ -16,7 +16,7 @@ from breakfix.engine.events import (
     FaultIntended,
 )
 from breakfix.engine.open_faults import OpenFault
-from breakfix.engine.ops import Plan
+from breakfix.engine.ops import Op, Plan
 
 
 class Injected(Struct, frozen=True, kw_only=True):
@@ -41,19 +41,20 @@ def why_not_safe(plan: Plan, allow: Collection[str]) -> str:
 def inject(
     intent: FaultIntended, journal: Writer, vehicles: Vehicle, stop: threading.Event
 ) -> Injected:
-    """Intent on the disk, then the ops, then the proof. What had no effect is undone at once.
+    """Intent on the disk, then the dead-man switch, then the ops, then the proof. What had no effect is
+    undone at once.
 
     Raises JournalError where the intent could not be written: nothing was done then.
     """
     journal.append(intent, sync=True)
+    ran = _run_all(intent.plan.arm, vehicles, stop)
+    # Unless we know that it is armed, nothing is applied.
+    error = f"the dead-man switch cannot be armed: {ran.error}" if ran.error else ""
+    unknown, ours = False, ran.ours
     started_at_s = journal.now_s()
-    error, unknown, ours = "", False, False
-    for op in intent.plan.apply:
-        outcome = vehicles.run(op, stop=stop)
-        if not outcome.ok:
-            error = outcome.error or f"{describe(op)} ended with {outcome.code}"
-            unknown, ours = outcome.unknown, outcome.code is None and not outcome.gone
-            break
+    if not error:
+        ran = _run_all(intent.plan.apply, vehicles, stop)
+        error, unknown, ours = ran.error, ran.unknown, ran.ours
     journal.append(
         FaultApplied(
             fault=intent.fault,
@@ -63,8 +64,9 @@ def inject(
             error=error,
         )
     )
-    fault = OpenFault(intent=intent, started_at_s=started_at_s)
-    if error and not unknown:
+    applied = unknown or not error
+    fault = OpenFault(intent=intent, started_at_s=started_at_s, applied=applied)
+    if not applied:
         return _without_effect(fault, journal, vehicles, error, ours=ours)
     evidence: dict[str, str] = {}
     after_at_s = before_at_s = started_at_s
@@ -84,6 +86,26 @@ def inject(
         )
     )
     return Injected(active=True, fault=structs.replace(fault, active=True))
+
+
+class _Ran(Struct, frozen=True, kw_only=True):
+    """What came of ops one after the other: the first error ends them."""
+
+    error: str = ""
+    unknown: bool = False
+    ours: bool = False
+
+
+def _run_all(ops: Iterable[Op], vehicles: Vehicle, stop: threading.Event) -> _Ran:
+    for op in ops:
+        outcome = vehicles.run(op, stop=stop)
+        if not outcome.ok:
+            return _Ran(
+                error=failure(op, outcome),
+                unknown=outcome.unknown,
+                ours=outcome.code is None and not outcome.gone,
+            )
+    return _Ran()
 
 
 def _without_effect(

@@ -1,7 +1,7 @@
 """The guardian: a small process that undoes what is open when the engine ends, however it ended.
 
-``python -m breakfix.engine.guardian JOURNAL``. It says ``ready`` on its standard output once it has
-imported all that it needs. Its standard input is the engine's heartbeat: silence of
+``python -m breakfix.engine.guardian JOURNAL [ssh]``. It says ``ready`` on its standard output once it has
+imported all that it needs; what reaches hosts, only where it is told that the run has some. Its standard input is the engine's heartbeat: silence of
 `SILENCE_MAX_S` means that the engine is stopped, and a stopped engine gives no lock, so it is killed
 first; so it is on SIGUSR1, by which the sampling process says that the engine does not answer to the trip
 of a guard. Then the guardian waits for the journal's lock, which the kernel hands over when the engine
@@ -9,6 +9,7 @@ is gone.
 """
 
 import contextlib
+import importlib
 import os
 import select
 import signal
@@ -26,9 +27,12 @@ SILENCE_MAX_S: Final = 10.0
 OOM_SCORE_ADJ: Final = -900
 
 
-def main(path: Path) -> int:
+def main(path: Path, *, ssh: bool = False) -> int:
     """Until the run is over and nothing is open. The exit code: 0, or 6 where something is left."""
     assert docker_api is not None
+    if ssh:
+        importlib.import_module("paramiko")
+        importlib.import_module("breakfix.engine.vehicles.ssh.pool")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     # Where the kernel runs out of memory it is not the guardian that has to go (proc(5)).
@@ -81,4 +85,4 @@ def _kill(pid: int, incarnation: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(Path(sys.argv[1]), ssh="ssh" in sys.argv[2:]))

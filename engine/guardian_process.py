@@ -26,11 +26,13 @@ class GuardianProcess:
         self._dismissed = threading.Event()
 
     @classmethod
-    def start(cls, run_dir: Path) -> "GuardianProcess":
-        """Start it in a session of its own and wait until it is ready. Raises EngineError."""
+    def start(cls, run_dir: Path, *, ssh: bool = False) -> "GuardianProcess":
+        """Start it in a session of its own and wait until it is ready; with `ssh`, ready for hosts. Raises
+        EngineError."""
+        words = [str(run_dir / JOURNAL), *(["ssh"] if ssh else [])]
         with (run_dir / "guardian.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "breakfix.engine.guardian", str(run_dir / JOURNAL)],
+                [sys.executable, "-m", "breakfix.engine.guardian", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -4,7 +4,9 @@ A script is a constant; what varies goes into its arguments (``$1`` and so on), 
 scenario says is ever read as shell. On the host there need be nothing but sshd and a POSIX shell.
 """
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from breakfix.engine.action import HostFacts
 from breakfix.engine.errors import PreconditionError
@@ -15,6 +17,12 @@ TOOLS: Final = (
     "journalctl", "ss", "timedatectl",
 )  # fmt: skip
 """The programs that actions make use of where they are there."""
+
+HostPath = Annotated[str, Meta(pattern="^/[^\\x00]*$")]
+"""An absolute path on a host."""
+
+UnitName = Annotated[str, Meta(pattern="^[A-Za-z0-9:_.@\\\\][A-Za-z0-9:_.@\\\\-]*$")]
+"""The name of a systemd unit, systemd.unit(5): no pattern, and no option."""
 
 
 def script(
@@ -51,9 +59,15 @@ def require_root(facts: HostFacts, what: str) -> None:
         )
 
 
+def runs_as_root(facts: HostFacts, *, root: bool) -> bool:
+    """Whether an op that was made with `root` runs as root there: one of a user who is root always does."""
+    return facts.root == "login" or (root and facts.root == "sudo")
+
+
 def state_dir(facts: HostFacts, *, root: bool) -> str:
     """The folder on the host in which one fault keeps what it needs. It is there from before the effect
-    until the fault is over, and only then: a script that finds it missing must do nothing."""
-    if root and facts.root:
+    until the fault is over, and only then: a script that finds it missing must do nothing. In it ``open``
+    is there while the effect may still be made."""
+    if runs_as_root(facts, root=root):
         return f"/run/breakfix/{facts.token}"
     return f"/tmp/breakfix-{facts.uid}/{facts.token}"

@@ -21,6 +21,8 @@ from breakfix.engine.open_faults import open_faults
 from breakfix.engine.ops import Identity, Op
 
 LOOK_EVERY_S: Final = 0.1
+LEASED: Final = ("docker", "ssh")
+"""The kinds of target that others know too."""
 
 
 class Busy(Struct, frozen=True, kw_only=True):
@@ -40,12 +42,12 @@ class Leases:
         self._held: list[int] = []
 
     def take(self, targets: Mapping[str, Identity], *, wait: bool, stop: threading.Event) -> None:
-        """Take the lease of every container, all or none; blocking. With `wait`, until they are free or
+        """Take the lease of every container and host, all or none; blocking. With `wait`, until they are free or
         `stop` is set. Raises UsageError where another run has one, or has left a fault there."""
         wanted = sorted(
             (lease_name(identity), key)
             for key, identity in targets.items()
-            if identity.kind == "docker"
+            if identity.kind in LEASED
         )
         if not wanted:
             return
@@ -84,12 +86,13 @@ class Leases:
 
 
 def lease_name(identity: Identity) -> str:
-    """The name of the lease of a container: its id is unique in the world."""
+    """The name of the lease of a container, whose id is unique in the world, or of a host: its key and where
+    it is reached."""
     return hashlib.sha256(identity.object_id.encode()).hexdigest()[:32]
 
 
 def left_open(object_ids: Mapping[str, str]) -> Busy | None:
-    """The first of these containers on which a run whose engine is dead has left a fault.
+    """The first of these containers and hosts on which a run whose engine is dead has left a fault.
 
     Its guardian may be about to end it: the journal is held then.
     """

@@ -180,8 +180,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `effect` proves that it took effect, `undo` reverses it, `gone` proves that it is over. `arm` comes
     before `apply` and makes what ends the fault where nobody else can any more (a dead-man switch);
     `disarm` takes that away, after the fault was seen gone, and says ``absent`` where there was nothing
-    to take away any more. The engine adds both: an action leaves them alone. `note` is
-    shown with the plan. `rebinds` says that it changes the incarnation of its target (kill, start).
+    to take away any more. The engine adds both; an action may have in `disarm` what takes its own aids away,
+    such as a backup, whoever ended the fault. `note` is shown with the plan. `rebinds` says that it changes the incarnation of its target (kill, start).
     `mechanism` names the way that was chosen where there is more than one.
     """
 
@@ -204,6 +204,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `text` the output (of a command: stdout), at most as long as the op allows, `cut` where it was
     longer. `unknown` says that nobody can tell whether the op took effect. `gone` says that the
     target of the op is not (or no longer in this incarnation) there, and that nothing was sent.
+    `unreachable` says that the host of the op refused us its port, did not answer, or went away while
+    the op ran: the fault is the host's, or the network's, not that of our own try.
     """
 
     ok: bool
@@ -214,6 +216,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cut: bool = False
     unknown: bool = False
     gone: bool = False
+    unreachable: bool = False
     error: str = ""
     started_at_s: float = 0.0
     ended_at_s: float = 0.0

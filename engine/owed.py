@@ -27,7 +27,7 @@ class Owed(Struct, frozen=True, kw_only=True):
     ended: bool
     run_id: str = ""
     surveyed: dict[str, Identity] = {}
-    """The containers that were surveyed before the first effect."""
+    """The containers and hosts that were surveyed before the first effect."""
 
     @property
     def started(self) -> frozenset[str]:

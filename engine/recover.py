@@ -24,6 +24,8 @@ from breakfix.engine.events import (
     FaultEnded,
     FaultResidue,
     GuardTripped,
+    Host,
+    HostsSeen,
     Line,
     Role,
     RunEnded,
@@ -73,6 +75,8 @@ def recover(path: Path, role: Role, *, wait: bool) -> Recovered:
             return _recover(todo, journal, vehicles, role)
         finally:
             vehicles.close()
+            if vehicles.ssh is not None:
+                vehicles.ssh.close()
     finally:
         journal.close()
 
@@ -100,16 +104,25 @@ def outlook(path: Path) -> tuple[str, ...]:
 def _vehicles(lines: list[Line], journal: Journal) -> Vehicles:
     endpoints: dict[str, Endpoint] = {}
     sources: Mapping[str, SecretSource] = {}
-    here = True
+    hosts: dict[str, Host] = {}
+    here, run_id = True, ""
     for line in lines:
         if isinstance(line.event, EndpointSeen):
             endpoints[line.event.endpoint.name] = line.event.endpoint
+        elif isinstance(line.event, HostsSeen):
+            hosts |= {host.name: host for host in line.event.hosts}
         elif isinstance(line.event, RunStarted):
-            sources = line.event.secrets
+            sources, run_id = line.event.secrets, line.event.run_id
         elif isinstance(line.event, WriterTaken) and line.event.role == "engine":
             here = is_this_machine(line.event)
+    secrets = Secrets(sources)
+    ssh = None
+    if hosts:
+        from breakfix.engine.vehicles.ssh.pool import SshHosts
+
+        ssh = SshHosts(hosts, secrets.reveal, prefix=f"{run_id}.")
     folder = journal.path.parent
-    return Vehicles(endpoints, folder, Secrets(sources), journal.now_s, here=here)
+    return Vehicles(endpoints, folder, secrets, journal.now_s, here=here, ssh=ssh)
 
 
 def _note_trip(lines: list[Line], journal: Journal) -> None:
@@ -207,9 +220,9 @@ def _what_came(came: End) -> str:
 
 
 def survey_again(todo: Owed, journal: Journal, vehicles: Vehicles, role: Role) -> None:
-    """What each container is like now, where that was written down before the first effect."""
+    """What each container and host is like now, where that was written down before the first effect."""
     if todo.surveyed:
-        found = survey.take(todo.surveyed, Attempted(vehicles))
+        found = survey.take(todo.surveyed, Attempted(vehicles), todo.run_id)
         journal.note(Surveyed(when="after", targets=found, by=role))
 
 

@@ -68,7 +68,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     """For each set that is injected, the share under a fault at one time, in words."""
     warnings: tuple[str, ...]
     dead_man: dict[str, str]
-    """For each inject unit, what ends the fault if the engine dies: ``guardian only``."""
+    """For each inject unit, what ends the fault if the engine dies: ``guardian only``, or the dead-man switch on
+    its host and when that fires: ``systemd timer, 40 s``."""
     hash: str
     prints: dict[str, str] = {}
     """What the hash covers, part by part, each as a short print: tells what has drifted."""

@@ -12,7 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.action import Facts
-from breakfix.engine.events import Endpoint, GuardTripped
+from breakfix.engine.events import Endpoint, GuardTripped, Host
 from breakfix.engine.model import SecretSource
 from breakfix.engine.sampling.alarm import Alarm
 from breakfix.engine.sampling.http_session import HttpSession
@@ -30,6 +30,9 @@ from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.sampling.watch import Watch, Watched
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.dispatch import Vehicles
+
+if TYPE_CHECKING:
+    from breakfix.engine.vehicles.ssh.pool import SshHosts
 
 FLUSH_EVERY_S = 0.5
 THREADS = 64
@@ -47,6 +50,7 @@ class Task(Struct, frozen=True, kw_only=True):
     watched: tuple[Watched, ...]
     facts: dict[str, Facts]
     endpoints: dict[str, Endpoint]
+    hosts: dict[str, Host]
     secrets: dict[str, SecretSource]
 
 
@@ -79,8 +83,15 @@ async def main() -> None:
     secrets = Secrets(task.secrets)
     session = HttpSession()
     run_dir = Path(task.run_dir)
-    vehicles = Vehicles(task.endpoints, run_dir, secrets, now_s)
-    senses = Senses(vehicles=vehicles, session=session, secrets=secrets, threads=Threads(THREADS))
+    ssh = _connections(task.hosts, secrets, run_dir.name)
+    vehicles = Vehicles(task.endpoints, run_dir, secrets, now_s, ssh=ssh)
+    senses = Senses(
+        vehicles=vehicles,
+        session=session,
+        secrets=secrets,
+        threads=Threads(THREADS),
+        clock=now_s,
+    )
     actions = catalogue.load({each.uses for each in task.watched})
     if any(each.uses.startswith("http.") for each in task.watched):
         await session.open()
@@ -106,6 +117,16 @@ async def main() -> None:
         outlet.close()
         await session.close()
         vehicles.close()
+        if ssh is not None:
+            ssh.close()
+
+
+def _connections(hosts: dict[str, Host], secrets: Secrets, run_id: str) -> "SshHosts | None":
+    if not hosts:
+        return None
+    from breakfix.engine.vehicles.ssh.pool import SshHosts
+
+    return SshHosts(hosts, secrets.reveal, prefix=f"{run_id}.")
 
 
 async def _flush(watch: Watch, outlet: Outlet) -> None:

@@ -1,4 +1,4 @@
-"""What a container is like, in a form that can be compared: before the first fault, after the last undo.
+"""What a target is like, in a form that can be compared: before the first fault, after the last undo.
 
 Only what a fault or a repair can change is surveyed, in one normal form for each: a limit that was never
 set and one that was lifted again are both ``unlimited``.
@@ -7,6 +7,7 @@ set and one that was lifted again are both ``unlimited``.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from breakfix.engine import host_survey
 from breakfix.engine.checks import Runner
 from breakfix.engine.ops import DockerOp, Identity, Outcome
 
@@ -17,14 +18,16 @@ UNLIMITED_BYTES: Final = 9223372036854771712
 """The largest limit of whole pages that the kernel keeps: what unlimited memory reads as."""
 
 
-def take(targets: Mapping[str, Identity], vehicles: Runner) -> dict[str, Fields]:
-    """Survey containers by their names, one after the other; blocking. One that cannot be asked has
-    the field ``unknown`` with the reason."""
-    return {
+def take(targets: Mapping[str, Identity], vehicles: Runner, run_id: str) -> dict[str, Fields]:
+    """Survey containers by their names, one after the other, and hosts, for what that run has left on them;
+    blocking. One that cannot be asked has the field ``unknown`` with the reason."""
+    hosts = {key: identity for key, identity in targets.items() if identity.kind == "ssh"}
+    containers = {
         key: fields_of(vehicles.run(_inspect(identity)))
         for key, identity in targets.items()
         if identity.kind == "docker"
     }
+    return containers | host_survey.take(hosts, vehicles, run_id)
 
 
 def _inspect(identity: Identity) -> DockerOp:

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from breakfix.engine.timeline.facts import Interval, UnitFacts
+from breakfix.engine.timeline.facts import Interval
 from breakfix.engine.timeline.record import Record
-from breakfix.reports.axis import axis_span
-from breakfix.reports.chart import shown_units
+from breakfix.reports.axis import Row, axis_span, rows
 from breakfix.reports.lines import plain
-from breakfix.reports.wording import unit_name
 
 ROWS_MAX: Final = 36
 _TAGS: Final = {"inject": "crit, ", "detect": "active, ", "remediate": "done, "}
@@ -26,8 +24,8 @@ _ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
     """A fenced block; empty where no step began. Faults and outages are red, repairs gray."""
-    units = shown_units(record)[: min(rows_max, ROWS_MAX)]
-    if not units:
+    shown = _shown(record, min(rows_max, ROWS_MAX))
+    if not shown:
         return ""
     span = axis_span(record)
     axis = "%S.%L" if span[1] < 60 else "%M:%S" if span[1] < 3600 else "%H:%M:%S"
@@ -37,7 +35,7 @@ def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
         "  dateFormat YYYY-MM-DD HH:mm:ss.SSS",
         f"  axisFormat {axis}",
         "  section steps",
-        *(line for unit in units for line in _bars(unit, record, span)),
+        *(line for row in shown for line in _bars(row, record, span)),
     ]
     outages = [
         _bar(outage.probe, "crit, ", (outage.start_at_s[1], _end(outage.end_at_s, record)), span)
@@ -48,9 +46,25 @@ def timeline(record: Record, rows_max: int = ROWS_MAX) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _bars(unit: UnitFacts, record: Record, span: Interval) -> Iterator[str]:
-    """From when it began; of a fault, for as long as it was there."""
-    name, tag = unit_name(unit, record), _TAGS.get(unit.phase, "")
+def _shown(record: Record, most: int) -> list[Row]:
+    """The rows by their start; of too many, waits give way to the others."""
+    found = rows(record)
+    if len(found) > most:
+        found = [row for row in found if row.phase != "wait"] or found
+    return found[:most]
+
+
+def _bars(row: Row, record: Record, span: Interval) -> Iterator[str]:
+    """From when it began; of a fault, for as long as it was there. Of a step on many targets, from the first
+    begin to the last end."""
+    tag = _TAGS.get(row.phase, "")
+    if len(row.units) > 1:
+        begun = [unit.started_at_s[0] for unit in row.units if unit.started_at_s is not None]
+        over = max(_end(unit.ended_at_s, record) for unit in row.units)
+        yield _bar(row.label, tag, (min(begun), over), span)
+        return
+    unit = row.units[0]
+    name = row.label
     faults = [fault for fault in record.faults if fault.unit == unit.unit and fault.applied_at_s]
     for fault in faults:
         begin_s = (fault.applied_at_s or fault.intended_at_s)[0]

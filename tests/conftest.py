@@ -44,6 +44,11 @@ class MachinePort:
         self._vehicles = vehicles
         self._session = session
 
+    @property
+    def now_s(self) -> float:
+        """This instant."""
+        return time.monotonic()
+
     async def read(self, op: Op) -> Outcome:
         """The op, in a thread."""
         return await anyio.to_thread.run_sync(self._vehicles.run, op)

@@ -24,6 +24,8 @@ install() {
     [ -x /bin/busybox ] || wanted+=(busybox-static)
     compgen -G "/usr/lib/*/faketime/libfaketime.so.1" >/dev/null || wanted+=(libfaketime)
     { command -v dockerd && command -v docker; } >/dev/null || wanted+=(docker.io iptables)
+    [ -x /usr/sbin/sshd ] || wanted+=(openssh-server)
+    { command -v sudo && command -v ssh; } >/dev/null || wanted+=(sudo openssh-client)
     [ ${#wanted[@]} -eq 0 ] && return
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "These tests need ${wanted[*]}: install them, or run this as root on Debian." >&2

@@ -3,8 +3,9 @@
 import sys
 from typing import Final
 
-from breakfix.engine.action import ProcessFacts
+from breakfix.engine.action import HostFacts, ProcessFacts
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.host_processes import Match
 from breakfix.engine.ops import (
     Check,
     ExecOp,
@@ -12,6 +13,40 @@ from breakfix.engine.ops import (
     Plan,
     ProcessOp,
 )
+
+CHOOSE: Final = r"""
+# Our own switches and jobs on this host, and what they have started, are never meant.
+not_ours() {
+  leaders=" "
+  for each in /run/breakfix/*/timer /run/breakfix/*/*.job /tmp/breakfix-*/*/timer /tmp/breakfix-*/*/*.job; do
+    [ -r "$each" ] && read -r pid rest <"$each" && leaders="$leaders$pid "
+  done
+  kept=
+  for one in $found; do
+    pid_of "$one"
+    { read -r line <"/proc/$pid/stat"; } 2>/dev/null || continue
+    session=$(set -- ${line##*) }; echo "$4")
+    case $leaders in *" $session "*) ;; *) kept="$kept $one" ;; esac
+  done
+  found=$kept
+}
+
+# Sets found to the processes that match NAME PIDFILE PORT, and writes them down: a signal goes to no others.
+choose() {
+  find_all name "$1" pidfile "$2" port "$3"
+  spare
+  not_ours
+  [ -n "$found" ] || refuse "no process matches: name ${1:-any}, pidfile ${2:-any}, port ${3:-any}"
+  for one in $found; do
+    pid_of "$one"
+    kill -0 "$pid" 2>/dev/null || ! alive "$pid" || refuse "process $pid is not ours to send a signal to"
+    echo "$pid $start"
+  done >"$dir/chosen.new" && mv "$dir/chosen.new" "$dir/chosen" || exit 1
+}
+"""
+"""Goes behind `host_processes.FIND`, in a script that has set ``dir`` to the state folder of a fault."""
+
+_CONTROL: Final = ("sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init")
 
 _GROUPS: Final = "breakfix.engine.vehicles.cgroup"
 """The module that makes control groups, run as a program of its own."""
@@ -24,6 +59,29 @@ def require_running(facts: ProcessFacts) -> None:
         raise PreconditionError(
             "R501", f"process {name} is not running", fix="start it first, with process.start"
         )
+
+
+def of_targets_only(facts: ProcessFacts, *, given: bool) -> None:
+    """Raises PreconditionError where something is said of a process target that counts for hosts only."""
+    if given:
+        raise PreconditionError(
+            "R511",
+            f"process target {facts.identity.name} is all that it has started, and has a command of its own",
+            fix="leave out `match` and `start`",
+        )
+
+
+def require_spared(match: Match, facts: HostFacts, action: str) -> None:
+    """Raises PreconditionError where the processes that are meant carry our own connection, as far as that
+    can be told by how they are named."""
+    if match.port != facts.control_port and match.name not in _CONTROL:
+        return
+    raise PreconditionError(
+        "R513",
+        f"{action} is refused: what is {match.words} on {facts.identity.name} carries the connection that it "
+        "would be undone by",
+        fix="name other processes",
+    )
 
 
 def status(target: Identity) -> ProcessOp:

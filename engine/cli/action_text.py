@@ -6,7 +6,7 @@ from typing import Any
 
 from breakfix.engine.catalogue import ActionSpec
 
-_KINDS = {"docker": "containers", "process": "process targets", "none": "no target"}
+_KINDS = {"docker": "containers", "process": "process targets", "ssh": "hosts", "none": "no target"}
 
 
 def as_list(specs: Iterable[ActionSpec]) -> str:
@@ -108,7 +108,9 @@ def _facts(spec: ActionSpec) -> list[tuple[str, str]]:
 
 
 def _branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in schema.get("anyOf", [schema]) if "$ref" not in one]
+    """The ways to write a value, but for an expression that stands for it."""
+    found = schema.get("anyOf", [schema])
+    return [one for one in found if one.get("$ref") != "#/$defs/expression"]
 
 
 def _form(schema: dict[str, Any]) -> str:
@@ -122,7 +124,7 @@ def _one_form(schema: dict[str, Any]) -> str:
         return " | ".join(map(str, schema["enum"]))
     if schema.get("type") == "array":
         return f"list of {_form(schema.get('items', {'type': 'any'}))}"
-    if schema.get("type") == "object":
+    if schema.get("type") == "object" or "$ref" in schema:
         return "mapping"
     return {"string": "text", "integer": "whole number"}.get(
         str(schema.get("type")), str(schema.get("type", "any value"))

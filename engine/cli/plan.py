@@ -45,13 +45,10 @@ def command(form: str, out: Path | None, history: str, **options: Any) -> None:
     from breakfix.engine import catalogue, plan
 
     actions = catalogue.load(plan.action_names(chosen.scenario))
-    made = plan.make(
-        chosen.scenario,
-        plan.WorldTargets(chosen.scenario),
-        actions,
-        seed=chosen.seed,
-        inputs=chosen.inputs,
-    )
+    with plan.WorldTargets(chosen.scenario) as targets:
+        made = plan.make(
+            chosen.scenario, targets, actions, seed=chosen.seed, inputs=chosen.inputs
+        )
     for warning in chosen.warnings:
         click.echo(warning, err=True)
     if out is not None:

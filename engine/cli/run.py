@@ -90,7 +90,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     planned = plan.load(plan_file) if plan_file is not None else None
     if planned is not None:
         chosen = structs.replace(chosen, seed=planned.seed)
-    targets = plan.WorldTargets(chosen.scenario)
+    targets = context.with_resource(plan.WorldTargets(chosen.scenario))
     actions = catalogue.load(plan.action_names(chosen.scenario))
     preview = None
     try:

@@ -49,7 +49,7 @@ def parse(file: str, raw: bytes) -> Document:
     if len(raw) > BYTES_MAX:
         text = f"the file is longer than {BYTES_MAX >> 20} MiB"
         raise _only(file, start_of_file(), text, "split it")
-    text = _decoded(file, raw)
+    text = decoded(file, raw)
     from breakfix.engine.document.build import Builder
     from breakfix.engine.document.compose import SyntaxProblem, compose
 
@@ -94,7 +94,8 @@ def _bytes(path: Path) -> bytes:
         raise _only(str(path), start_of_file(), f"the file cannot be read: {why}", "") from error
 
 
-def _decoded(file: str, raw: bytes) -> str:
+def decoded(file: str, raw: bytes) -> str:
+    """The text of a file, without its byte order mark. Raises DocumentError where it is not UTF-8."""
     try:
         return raw.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from breakfix.engine.action import DockerFacts, Facts, ProcessFacts
+from breakfix.engine.action import DockerFacts, Facts, HostFacts, ProcessFacts
 from breakfix.engine.ops import unknown
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
@@ -28,6 +28,9 @@ _AT_REST: Final[dict[str, Any]] = {
 }
 """All keys of State in the answer of inspect (Docker Engine API 1.41), but for Health."""
 
+_MEMORY_STEP_BYTES: Final = 64 << 20
+"""The memory of a host is a little more or less with each start: what the kernel takes for itself."""
+
 _DYNAMIC_ADDRESS: Final = ("EndpointID", "IPAddress", "GlobalIPv6Address", "MacAddress")
 
 
@@ -41,6 +44,8 @@ def assumed(facts: Facts) -> Iterator[Facts]:
         yield from (_container(facts, state) for state in _STATES)
     elif isinstance(facts, ProcessFacts):
         yield from (_process(facts, running=running) for running in (True, False))
+    elif isinstance(facts, HostFacts):
+        yield _host(facts)
     else:
         yield facts
 
@@ -66,6 +71,7 @@ def _container(facts: DockerFacts, state: dict[str, Any]) -> DockerFacts:
             "NetworkSettings": settings,
         },
         memory_usage_bytes=None,
+        host=_host(facts.host) if facts.host is not None else None,
     )
 
 
@@ -79,4 +85,17 @@ def _process(facts: ProcessFacts, *, running: bool) -> ProcessFacts:
             incarnation=unknown(f"pid of {name}") if running else "",
         ),
         running=running,
+    )
+
+
+def _host(facts: HostFacts) -> HostFacts:
+    steps = max(1, facts.memory_bytes // _MEMORY_STEP_BYTES)
+    return msgspec.structs.replace(
+        facts,
+        identity=msgspec.structs.replace(
+            facts.identity, incarnation=unknown(f"life of {facts.identity.name}")
+        ),
+        memory_bytes=steps * _MEMORY_STEP_BYTES,
+        memory_available_bytes=steps * _MEMORY_STEP_BYTES,
+        clock_base_s=0.0,
     )

@@ -43,7 +43,7 @@ def prints_of(
 ) -> dict[str, str]:
     """The prints of everything but actions and units."""
     prints = {f"step {step.id}": print_of(_undescribed(step)) for step in scenario.steps}
-    for part in ("targets", "probes"):
+    for part in ("targets", "probes", "engines"):
         for name, value in getattr(scenario, part).items():
             prints[f"{part.removesuffix('s')} {name} in the file"] = print_of(_undescribed(value))
     for part in (
@@ -70,7 +70,9 @@ def prints_of(
     for key, binding in bindings.items():
         identity = binding.identity
         prints[f"target {key}"] = (
-            f"{identity.endpoint} {identity.object_id}" if identity.kind == "docker" else "process"
+            "process"
+            if identity.kind == "process"
+            else f"{identity.endpoint} {identity.object_id}"
         )
     return prints
 
@@ -150,7 +152,7 @@ def _in_words(
         return f"{name} is gone"
     if sort == "target" and rest in plan_now.bindings:
         return (
-            f"target {rest} is another one now: it was {was.strip()[:80]}, it is {now.strip()[:80]}"
+            f"target {rest} is another one now: it was {was.strip()[:120]}, it is {now.strip()[:120]}"
         )
     if sort == "seed":
         return f"the seed was {was}, it is {now}"

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from breakfix.engine.action import Action
+from breakfix.engine import deadman
+from breakfix.engine.action import Action, NoFacts
 from breakfix.engine.errors import PlanError, PreconditionError
-from breakfix.engine.model import Scenario, Step
+from breakfix.engine.model import Hold, Scenario, Step
 from breakfix.engine.plan.blast import blast_of
 from breakfix.engine.plan.claims import fault_steps, healing, refuse_conflicts
 from breakfix.engine.plan.fingerprint import action_prints, hash_of, preview_print, prints_of
@@ -19,8 +20,6 @@ from breakfix.engine.plan.targets import Targets
 from breakfix.engine.plan.timing import timing_of
 from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.values import format_seconds, seconds
-
-GUARDIAN_ONLY = "guardian only"
 
 
 def action_names(scenario: Scenario) -> frozenset[str]:
@@ -65,7 +64,6 @@ def make(  # noqa: PLR0913
         msgspec.structs.replace(unit, worst_s=timing.unit_s[unit.id])
         for unit in in_order(units, order.steps())
     ]
-    injects = {step.id for step in scenario.steps if step.phase == "inject"}
     return RunPlan(
         scenario=scenario,
         seed=seed,
@@ -78,10 +76,26 @@ def make(  # noqa: PLR0913
         worst_s=timing.worst_s,
         blast=blast,
         warnings=_warnings(scenario, resolution, timed, timing.worst_s),
-        dead_man={unit.id: GUARDIAN_ONLY for unit in timed if unit.step in injects},
+        dead_man=_dead_man(scenario, resolution, timed),
         hash=hash_of(prints),
         prints=prints,
     )
+
+
+def _dead_man(
+    scenario: Scenario, resolution: Resolution, units: Sequence[Unit]
+) -> dict[str, str]:
+    """For each inject unit, what ends its fault where the engine cannot."""
+    injects = {step.id: step for step in scenario.steps if step.phase == "inject"}
+    deadline_s = seconds(scenario.limits.deadline)
+    found = {}
+    for unit in units:
+        if unit.step in injects:
+            hold = injects[unit.step].hold
+            hold_s = seconds(hold.at_most if isinstance(hold, Hold) else hold or scenario.limits.deadline)
+            facts = NoFacts() if unit.binding is None else resolution.bindings[unit.binding].facts
+            found[unit.id] = deadman.words(facts, unit.preview, hold_s, deadline_s)
+    return found
 
 
 class _Previewing:
@@ -166,5 +180,11 @@ def _warnings(
         if undo and b"${secret:" in msgspec.json.encode(undo):
             warnings.append(
                 f"the undo of {unit.id} needs a secret: it must be there to recover, too"
+            )
+    for name in resolution.sets:
+        login = scenario.targets[name].ssh
+        if login is not None and (login.password or login.passphrase):
+            warnings.append(
+                f"logging in to the hosts of {name} needs a secret: it must be there to recover, too"
             )
     return tuple(warnings)

@@ -7,10 +7,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine import deadman
 from breakfix.engine.action import (
     Action,
     Facts,
     Fault,
+    HostFacts,
     NoFacts,
     ProcessFacts,
     Repair,
@@ -94,17 +96,21 @@ class Previews:
         if isinstance(facts, ProcessFacts) and not facts.identity.incarnation:
             # It is not there yet, and will have been started before the first step.
             facts = self._possible(unit, step)[0]
-        return msgspec.structs.replace(facts, allow=step.allow)
+        return _for_step(facts, step)
 
     def _possible(self, unit: Unit, step: Step) -> Sequence[Facts]:
         if unit.binding is None:
             return (NoFacts(allow=step.allow),)
         if unit.binding not in self._assumed:
             self._assumed[unit.binding] = tuple(assumed(self._bindings[unit.binding].facts))
-        return [
-            msgspec.structs.replace(facts, allow=step.allow)
-            for facts in self._assumed[unit.binding]
-        ]
+        return [_for_step(facts, step) for facts in self._assumed[unit.binding]]
+
+
+def _for_step(facts: Facts, step: Step) -> Facts:
+    if isinstance(facts, HostFacts) and step.phase == "remediate" and step.after_run == "keep":
+        # Nothing is kept on the host, and under no name.
+        facts = msgspec.structs.replace(facts, token="")
+    return msgspec.structs.replace(facts, allow=step.allow)
 
 
 def put_in(values: Any, unit: Unit) -> tuple[Any, tuple[str, ...]]:
@@ -143,9 +149,12 @@ def _try(
     action: Fault | Repair, facts: Facts, possible: Sequence[Facts]
 ) -> tuple[Plan | None, PreconditionError | None]:
     """The plan with the facts of now; else with facts as they may be, and why not with those of
-    now."""
+    now. What would be done about a dead engine is left out: it says nothing new to people."""
     try:
-        return action.plan(facts), None
+        plan = action.plan(facts)
+        if isinstance(action, Fault):
+            deadman.armed(plan, facts, deadman.GRACE_S)
+        return plan, None
     except PreconditionError as refused:
         return _first_that_plans(action, possible), refused
 
@@ -167,7 +176,10 @@ def _unknown_names(plan: Plan | None) -> tuple[str, ...]:
     if "<unknown: " not in text:
         return ()
     found = [name[len("<unknown: ") : -1] for name in UNKNOWN_PATTERN.findall(text)]
-    # Marks and lives only tell our own vehicles which target is meant.
+    # Marks and lives only tell our own vehicles which target is meant, and a fault on a host gets a name
+    # for what it keeps there when it begins.
     return tuple(
-        name for name in dict.fromkeys(found) if not name.startswith(("mark of", "life of"))
+        name
+        for name in dict.fromkeys(found)
+        if not name.startswith(("mark of", "life of", "name of the fault"))
     )

@@ -1,16 +1,19 @@
 """Named targets become sets of identities and facts; only those that something uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from breakfix.engine.errors import PlanError
+from breakfix.engine.action import Facts, HostFacts
+from breakfix.engine.errors import EngineError, PlanError
+from breakfix.engine.events import Host
 from breakfix.engine.model import Scenario, Target
 from breakfix.engine.ops import Identity
 from breakfix.engine.plan.pick import choose, in_words
 from breakfix.engine.plan.targets import Targets
 from breakfix.engine.run_plan import Binding, TargetSet
-from breakfix.engine.selectors import DockerSelector
+from breakfix.engine.selectors import DockerSelector, SshSelector
+from breakfix.engine.targets.inventory import NoInventory
 
 AFTER_SETUP = "<after setup>"
 """What stands for the members of a set that set-up commands are going to make."""
@@ -83,7 +86,7 @@ def resolve(scenario: Scenario, targets: Targets, *, seed: int, running: bool) -
 
 
 def identities(scenario: Scenario, targets: Targets, *, seed: int) -> dict[str, Identity]:
-    """Who the picked targets are, by key, without asking them anything. Raises as `resolve` does."""
+    """Who the picked targets are, by key, without asking what they are like. Raises as `resolve` does."""
     work = _Resolving(scenario, targets, seed=seed, running=True)
     for name in used_targets(scenario):
         work.add(name)
@@ -97,6 +100,8 @@ class _Resolving:
         self._seed = seed
         self._may_come = bool(scenario.setup) and not running
         self._identities: dict[str, Identity] = {}
+        self._hosts: dict[str, Host] = {}
+        self._host_facts: dict[str, HostFacts] = {}
         self.sets: dict[str, TargetSet] = {}
         self.warnings: list[str] = []
 
@@ -114,26 +119,48 @@ class _Resolving:
         found = self._found(target)
         parent = self.sets.get(target.of or "")
         if not found and self._may_come and (parent is None or parent.after_setup):
-            self.sets[name] = TargetSet(
-                name=name,
-                found=(),
-                picked=(),
-                share=f"{target.pick or 'all'} of {AFTER_SETUP}",
-                after_setup=True,
-            )
-            return
-        self._pick(name, target, found)
+            self._comes(name, target)
+        else:
+            self._pick(name, target, found)
+
+    def _comes(self, name: str, target: Target) -> None:
+        self.sets[name] = TargetSet(
+            name=name,
+            found=(),
+            picked=(),
+            share=f"{target.pick or 'all'} of {AFTER_SETUP}",
+            after_setup=True,
+        )
 
     def _found(self, target: Target) -> tuple[str, ...]:
         if target.of is not None:
             parent = self.sets[target.of]
             left = set(parent.found) - set(parent.picked if target.except_ == "picked" else ())
             return tuple(sorted(left))
+        if target.ssh is not None:
+            return self._found_hosts(target.ssh)
         assert target.docker is not None
         identities = self._targets.containers(target.docker)
         for identity in identities:
             self._claim_key(identity, identity.name)
         return tuple(sorted(identity.name for identity in identities))
+
+    def _found_hosts(self, selector: SshSelector) -> tuple[str, ...]:
+        try:
+            hosts = self._targets.hosts(selector)
+        except (NoInventory, EngineError):
+            if self._may_come and selector.hosts is None:
+                return ()
+            raise
+        for host in hosts:
+            self._claim_key(Identity(kind="ssh", name=host.name, endpoint=host.name), host.name)
+            known = self._hosts.setdefault(host.name, host)
+            if known != host:
+                raise PlanError(
+                    f"Host {host.name} is reached in two ways: {_way(known)}, and {_way(host)}.",
+                    hint="Say the same of it in every target, or give it two names in an inventory.",
+                )
+        return tuple(sorted(host.name for host in hosts))
 
     def _claim_key(self, identity: Identity, key: str) -> None:
         known = self._identities.setdefault(key, identity)
@@ -144,7 +171,7 @@ class _Resolving:
         ):
             raise PlanError(
                 f"Two different targets are called {key}.",
-                hint="Give the process target another name.",
+                hint="Give one of them another name.",
             )
 
     def _pick(self, name: str, target: Target, found: tuple[str, ...]) -> None:
@@ -159,6 +186,14 @@ class _Resolving:
         if found and isinstance(pick, int) and pick > len(found):
             self.warnings.append(f"target {name}: {pick} were asked for, {len(found)} are there")
         picked = choose(name, found, pick, self._seed) if found else ()
+        if target.ssh is not None and self._may_come:
+            try:
+                self._ask(picked)
+            except EngineError as error:
+                # Set-up may be what starts them.
+                self.warnings.append(f"target {name} is known after set-up: {error.message}")
+                self._comes(name, target)
+                return
         self.sets[name] = TargetSet(
             name=name,
             found=found,
@@ -168,29 +203,67 @@ class _Resolving:
 
     def identities(self) -> dict[str, Identity]:
         """Every picked target, sorted by key."""
-        keys = sorted({key for chosen in self.sets.values() for key in chosen.picked})
-        return {key: self._identities[key] for key in keys}
+        found = {key: self._identities[key] for key in self._keys()}
+        hosts = [self._hosts[key] for key in found if key in self._hosts]
+        of_hosts = self._targets.host_identities(hosts) if hosts else []
+        _refuse_twins(of_hosts)
+        return found | {known.name: known for known in of_hosts}
 
     def bind(self) -> dict[str, Binding]:
         """The facts of every picked target, sorted by key."""
-        keys = self.identities()
+        keys = self._keys()
         containers = [key for key in keys if self._identities[key].kind == "docker"]
         facts = self._targets.facts([self._identities[key] for key in containers])
-        known = dict(zip(containers, facts, strict=True))
+        known: dict[str, Facts] = dict(zip(containers, facts, strict=True))
+        hosts = [key for key in keys if key in self._hosts]
+        self._ask(hosts)
+        _refuse_twins([self._host_facts[key].identity for key in hosts])
+        known |= {key: self._host_facts[key] for key in hosts}
         return {
             key: Binding(
                 key=key,
-                identity=self._identities[key],
+                # Of a host it is known in whole only when it was asked.
+                identity=self._host_facts[key].identity if key in hosts else self._identities[key],
                 facts=known[key] if key in known else self._targets.process(key),
             )
             for key in keys
         }
+
+    def _ask(self, keys: Iterable[str]) -> None:
+        """The facts of hosts, each asked once."""
+        new = [self._hosts[key] for key in keys if key not in self._host_facts]
+        for facts in self._targets.host_facts(new) if new else ():
+            self._host_facts[facts.identity.name] = facts
+
+    def _keys(self) -> list[str]:
+        return sorted({key for chosen in self.sets.values() for key in chosen.picked})
+
+
+def _refuse_twins(hosts: Iterable[Identity]) -> None:
+    """What is done to one host under two names would count as done to two."""
+    names: dict[str, str] = {}
+    for host in hosts:
+        other = names.setdefault(host.object_id, host.name)
+        if other != host.name:
+            where = host.object_id.partition("@")[2]
+            raise PlanError(
+                f"{other} and {host.name} are one host, at {where}.",
+                hint="Use one of the two names.",
+            )
+
+
+def _way(host: Host) -> str:
+    return f"as {host.user} at {host.address} port {host.port}" + (
+        f" by way of {host.jump.name}" if host.jump is not None else ""
+    )
 
 
 def what_is_missing(target: Target) -> str:
     """What a target that was found empty asks for, in words."""
     if target.docker is not None:
         return f"there is no container {selector_in_words(target.docker)}"
+    if target.ssh is not None:
+        return f"there is no host {hosts_in_words(target.ssh)}"
     rest = " but the picked ones" if target.except_ == "picked" else ""
     return f"{target.of} has no members{rest}"
 
@@ -208,3 +281,14 @@ def selector_in_words(selector: DockerSelector) -> str:
         return f"{project}, service {service}" if service else project
     labels = ", ".join(f"{key}={value}" for key, value in sorted((selector.labels or {}).items()))
     return f"with the label {labels}"
+
+
+def hosts_in_words(selector: SshSelector) -> str:
+    """
+    >>> hosts_in_words(SshSelector(hosts_file="hosts.ini", group="db"))
+    'in the group db of hosts.ini'
+    """
+    if selector.hosts_from is not None:
+        return f"in the list of {selector.hosts_from.http}"
+    group = f"the group {selector.group} of " if selector.group is not None else ""
+    return f"in {group}{selector.hosts_file or 'the list'}"

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from breakfix.engine.action import Facts, ProcessFacts
+from breakfix.engine.action import Facts, HostFacts, ProcessFacts
+from breakfix.engine.events import Host
 from breakfix.engine.ops import Identity
-from breakfix.engine.selectors import DockerSelector
+from breakfix.engine.selectors import DockerSelector, SshSelector
 
 
 class Targets(Protocol):
@@ -21,4 +22,18 @@ class Targets(Protocol):
 
     def process(self, name: str) -> ProcessFacts:
         """The facts of the process target of that name, before or after it was started."""
+        ...
+
+    def hosts(self, selector: SshSelector) -> tuple[Host, ...]:
+        """The hosts that a selector means, sorted by name; none is connected to. Raises DocumentError,
+        PlanError, EngineError."""
+        ...
+
+    def host_identities(self, hosts: Sequence[Host]) -> list[Identity]:
+        """Who they are by the keys that they show, in their order. Raises EngineError that names every
+        one that cannot be reached."""
+        ...
+
+    def host_facts(self, hosts: Sequence[Host]) -> list[HostFacts]:
+        """Their facts, in their order. Raises EngineError that names every one that cannot be used."""
         ...

@@ -12,13 +12,14 @@ from typing import Final
 from msgspec import Struct
 
 from breakfix.engine.model import Hold, Retry, Scenario, Step
+from breakfix.engine.ops import Plan
 from breakfix.engine.plan.order import Moment, moment_of
 from breakfix.engine.run_plan import Link, Unit
 from breakfix.engine.values import fraction, seconds
 
 ATTEMPT_TIMEOUT_S: Final = 60.0
-"""How long one attempt of an inject or remediate step may take that names no time-out of its
-own."""
+"""How long one attempt of an inject or remediate step may take that names no time-out of its own, and
+whose ops and checks are not allowed more."""
 
 Node = tuple[str, str]
 
@@ -31,24 +32,34 @@ class Timing(Struct, frozen=True, kw_only=True):
     unit_s: dict[str, float]
 
 
-def attempts_s(step: Step) -> float:
+def attempt_s(step: Step, preview: Plan | None) -> float:
+    """One attempt of an inject or remediate step: its time-out, else a minute, or more where its ops and
+    the checks of its effect may take more: a reboot does."""
+    if step.timeout is not None:
+        return seconds(step.timeout)
+    if preview is None:
+        return ATTEMPT_TIMEOUT_S
+    ops_s = sum(op.timeout_s for op in preview.apply)
+    return max(ATTEMPT_TIMEOUT_S, ops_s + sum(check.within_s for check in preview.effect))
+
+
+def attempts_s(step: Step, preview: Plan | None) -> float:
     """All attempts of a step, with the longest pauses between them."""
     retry = step.retry or Retry(attempts=1)
-    timeout_s = seconds(step.timeout) if step.timeout is not None else ATTEMPT_TIMEOUT_S
     longest = 1 + fraction(retry.jitter)
     pauses_s = sum(
         seconds(retry.backoff) * retry.factor**attempt * longest
         for attempt in range(retry.attempts - 1)
     )
-    return retry.attempts * timeout_s + pauses_s
+    return retry.attempts * attempt_s(step, preview) + pauses_s
 
 
-def work_s(step: Step, scenario: Scenario) -> float:
+def work_s(step: Step, preview: Plan | None, scenario: Scenario) -> float:
     """What a unit of the step takes at most, once it runs; of a fault until it is active."""
     if step.phase == "wait":
         return seconds(step.wait or "0s")
     if step.phase in ("inject", "remediate"):
-        return attempts_s(step)
+        return attempts_s(step, preview)
     probe = scenario.probes.get(step.uses)
     timeout = step.timeout or (probe.timeout if probe is not None else "5s")
     return seconds(step.within or step.stays or "0s") + seconds(timeout)
@@ -154,7 +165,7 @@ class _Schedule:
 
     def _add_unit(self, step: Step, unit: Unit) -> None:
         start, active, end = (unit.id, "start"), (unit.id, "active"), (unit.id, "end")
-        unit_s = work_s(step, self._scenario)
+        unit_s = work_s(step, unit.preview, self._scenario)
         self.unit_s[unit.id] = unit_s
         self._node(start)
         if step.phase != "inject":

@@ -1,18 +1,20 @@
 """What the parts of one run share: the journal, the plan, the world, and what is known by now."""
 
 import random
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from breakfix.engine.action import Action, Facts, NoFacts, ProcessFacts
+from breakfix.engine.action import Action, DockerFacts, Facts, HostFacts, NoFacts, ProcessFacts
+from breakfix.engine.errors import EngineError
 from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
-from breakfix.engine.expressions import render
+from breakfix.engine.expressions import has_expressions, render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import Step
-from breakfix.engine.ops import Plan
+from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run.arming import nearest_faults
 from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.sampling.http_session import HttpSession
@@ -21,11 +23,12 @@ from breakfix.engine.sampling.threads import Threads
 from breakfix.engine.schedule import joined_state
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams
-from breakfix.engine.targets import docker, process
+from breakfix.engine.targets import docker, host, process
 from breakfix.engine.vehicles.dispatch import Vehicles
 
 if TYPE_CHECKING:
     from breakfix.engine.run.observers import Observers
+    from breakfix.engine.vehicles.ssh.pool import SshHosts
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -64,6 +67,7 @@ class RunContext:
             session=world.session,
             secrets=world.secrets,
             threads=world.threads,
+            clock=world.journal.now_s,
             streams=world.streams,
         )
         self.actions = actions
@@ -74,6 +78,7 @@ class RunContext:
         self.units_of: dict[str, list[Unit]] = {step: [] for step in self.steps}
         for unit in plan.units:
             self.units_of[unit.step].append(unit)
+        self._late = {step.id for step in plan.scenario.steps if has_expressions(step.with_)}
         self.states: dict[str, StepState] = {}
         self.fault_starts: dict[str, float] = {}
         self.put_back: list[tuple[str, Plan]] = []
@@ -126,27 +131,26 @@ class RunContext:
 
     def parameters(self, step: Step, unit: Unit) -> Action:
         """The step's action with its late expressions put in. Raises BreakfixError."""
-        values = render(step.with_, self.names(unit)) if step.with_ else {}
+        values = render(step.with_, self.names(unit)) if step.id in self._late else step.with_
         return msgspec.convert(values, self.actions[step.uses])
 
     def names(self, unit: Unit) -> dict[str, Any]:
         """What expressions of a step may name."""
-        steps = {
-            step_id: {
-                "state": joined_state(
-                    step.require,
-                    [self.states.get(each.id, "pending") for each in self.units_of[step_id]],
-                ),
-                "results": self._results.get(step_id, {}),
-                "result": next(iter(self._results.get(step_id, {}).values()), {}),
-            }
-            for step_id, step in self.steps.items()
-        }
         return {
             "inputs": self.plan.inputs,
             "labels": self.plan.scenario.labels,
-            "steps": steps,
+            "steps": _Steps(self),
             "unit": {"id": unit.id, "target": unit.binding or ""},
+        }
+
+    def told(self, step_id: str) -> dict[str, Any]:
+        """What expressions may know of a step by now."""
+        states = [self.states.get(each.id, "pending") for each in self.units_of[step_id]]
+        results = self._results.get(step_id, {})
+        return {
+            "state": joined_state(self.steps[step_id].require, states),
+            "results": results,
+            "result": next(iter(results.values()), {}),
         }
 
     def known_facts(self, key: str | None) -> Facts:
@@ -160,22 +164,39 @@ class RunContext:
         known = self._facts[key]
         if isinstance(known, ProcessFacts):
             return process.facts(known, self.vehicles, allow=allow)
+        if isinstance(known, HostFacts):
+            return host.facts(self._ssh, known.identity.endpoint, allow)
         assert not isinstance(known, NoFacts)
-        endpoint = self.vehicles.endpoints[known.identity.endpoint]
-        return docker.facts(endpoint, known.identity, allow)
+        return self._container(known.identity, allow)
 
-    def rebind(self, key: str, cause: str) -> None:
-        """Read the identity of a target anew after a step that changes it; blocking."""
+    @property
+    def _ssh(self) -> "SshHosts":
+        """The connections to hosts. Raises EngineError where there are none."""
+        if self.vehicles.ssh is None:
+            raise EngineError("This run has no connections to hosts.")
+        return self.vehicles.ssh
+
+    def _container(self, identity: Identity, allow: tuple[str, ...] = ()) -> DockerFacts:
+        endpoint = self.vehicles.endpoint(identity.endpoint)
+        found = docker.facts(endpoint, identity, allow)
+        if endpoint.host is None:
+            return found
+        return msgspec.structs.replace(found, host=host.facts(self._ssh, endpoint.host.name))
+
+    def rebind(self, key: str, cause: str, stop: threading.Event) -> None:
+        """Read the identity of a target anew after a step that changes it; blocking. A host may be about to
+        come back: it is waited for until `stop` is set. Raises EngineError where it does not."""
         known = self._facts[key]
         assert not isinstance(known, NoFacts)
         fresh: Facts
         if isinstance(known, ProcessFacts):
             fresh = process.facts(known, self.vehicles)
+        elif isinstance(known, HostFacts):
+            fresh = host.facts_when_back(self._ssh, known.identity.endpoint, stop)
         else:
             # By name: a container that was made again has another id.
             by_name = msgspec.structs.replace(known.identity, object_id=known.identity.name)
-            endpoint = self.vehicles.endpoints[known.identity.endpoint]
-            fresh = docker.facts(endpoint, by_name, ())
+            fresh = self._container(by_name)
         self._facts[key] = fresh
         if self.observers is not None:
             self.observers.rebound(key, fresh)
@@ -183,6 +204,25 @@ class RunContext:
             self.journal.append(
                 TargetRebound(target=key, old=known.identity, new=fresh.identity, cause=cause)
             )
+
+
+class _Steps(Mapping[str, Any]):
+    """The steps by their ids; what is known of one is put together when it is asked for."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def __getitem__(self, step_id: str) -> Any:
+        return self._context.told(step_id)
+
+    def __contains__(self, step_id: object) -> bool:
+        return step_id in self._context.steps
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._context.steps)
+
+    def __len__(self) -> int:
+        return len(self._context.steps)
 
 
 def _masked(value: Any, mask: Callable[[str], str]) -> Any:

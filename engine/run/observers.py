@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import anyio.to_thread
@@ -14,7 +14,7 @@ import msgspec
 
 from breakfix.engine.action import Facts
 from breakfix.engine.errors import EngineError
-from breakfix.engine.events import GuardTripped, ObserverSampled, ObserversEnded
+from breakfix.engine.events import GuardTripped, Host, ObserverSampled, ObserversEnded
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.probe import named_probe
 from breakfix.engine.sampler import Acknowledged, Rebound, Task
@@ -57,7 +57,8 @@ class Observers:
             )
         observers = cls(context, process, on_trip)
         assert process.stdin is not None and process.stdout is not None
-        observers._tell(msgspec.json.encode(_task(context, guardian)))
+        task = await anyio.to_thread.run_sync(_task, context, guardian)
+        observers._tell(msgspec.json.encode(task))
         said = await anyio.to_thread.run_sync(process.stdout.readline)
         if said != b"ready\n":
             process.kill()
@@ -149,5 +150,17 @@ def _task(context: RunContext, guardian: str) -> Task:
         watched=tuple(watched),
         facts={key: context.known_facts(key) for key in keys},
         endpoints=dict(context.vehicles.endpoints),
+        hosts=_hosts(context, keys),
         secrets=dict(scenario.secrets),
     )
+
+
+def _hosts(context: RunContext, keys: Iterable[str]) -> dict[str, Host]:
+    """How to reach what is looked at over SSH: hosts, and engines on hosts."""
+    ssh = context.vehicles.ssh
+    if ssh is None:
+        return {}
+    engines = [endpoint.host for endpoint in context.vehicles.endpoints.values()]
+    names = {host.name for host in engines if host is not None}
+    names |= {key for key in keys if context.plan.bindings[key].identity.kind == "ssh"}
+    return {name: ssh.identify(name) for name in sorted(names)}

@@ -5,14 +5,16 @@ import threading
 from typing import TYPE_CHECKING
 
 import anyio
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from breakfix.engine.action import Repair
+from breakfix.engine import deadman
+from breakfix.engine.action import Facts, HostFacts, Repair
 from breakfix.engine.checks import wait_for
 from breakfix.engine.errors import PreconditionError
 from breakfix.engine.events import AttemptEnded, RepairEnded, RepairIntended
 from breakfix.engine.model import Retry, Step
 from breakfix.engine.ops import Outcome, Plan
+from breakfix.engine.plan.timing import attempt_s
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.result import UnitResult
 from breakfix.engine.run_plan import Unit
@@ -20,9 +22,6 @@ from breakfix.engine.values import fraction, seconds
 
 if TYPE_CHECKING:
     from breakfix.engine.run.executor import Executor
-
-TIMEOUT_S = 60.0
-"""How long one attempt of a step may take that names no time-out of its own."""
 
 
 class Performed(Struct, frozen=True, kw_only=True):
@@ -85,12 +84,12 @@ def backoff_s(retry: Retry, attempt: int, rng: random.Random) -> float:
 async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) -> Performed:
     action = context.parameters(step, unit)
     assert isinstance(action, Repair)
-    timeout_s = seconds(step.timeout) if step.timeout else TIMEOUT_S
+    timeout_s = attempt_s(step, unit.preview)
 
     def perform(stop: threading.Event) -> Performed:
         started_at_s = context.now_s()
         try:
-            plan = action.plan(context.facts(unit.binding, step.allow))
+            plan = action.plan(_facts(context, step, unit, attempt))
         except PreconditionError as error:
             # The system is not in the state that this repair needs: it did not repair.
             return Performed(
@@ -118,10 +117,21 @@ async def _attempt(context: RunContext, step: Step, unit: Unit, attempt: int) ->
             )
         )
         if done.ok and plan.rebinds and unit.binding is not None:
-            context.rebind(unit.binding, step.id)
+            context.rebind(unit.binding, step.id, stop)
         return done
 
     return await context.threads.call(perform, context.threads.effects, timeout_s)
+
+
+def _facts(context: RunContext, step: Step, unit: Unit, attempt: int) -> Facts:
+    """Fresh facts; of a host with the name under which the repair keeps what it is to put back, and
+    without one where it stays."""
+    facts = context.facts(unit.binding, step.allow)
+    if not isinstance(facts, HostFacts):
+        return facts
+    if step.after_run != "put_back":
+        return structs.replace(facts, token="")
+    return deadman.named(facts, context.journal.path.parent.name, f"{unit.id}#{attempt}")
 
 
 def carry_out(context: RunContext, plan: Plan, stop: threading.Event) -> Performed:

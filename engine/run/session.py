@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from breakfix.engine.errors import BreakfixError, DriftError, leaves
 from breakfix.engine.events import (
     EndpointSeen,
     GuardTripped,
+    HostsSeen,
     Line,
     PlanMade,
     RunEnded,
@@ -93,7 +95,8 @@ class RunDone(Struct, frozen=True, kw_only=True):
 def run(
     request: RunRequest, targets: WorldTargets, listeners: Iterable[Callable[[Line], None]] = ()
 ) -> RunDone:
-    """Run a scenario to its end; when it returns, every fault has been undone or is named as residue.
+    """Run a scenario to its end; when it returns, every fault has been undone or is named as residue, and
+    the connections of `targets` are closed.
 
     Raises JournalError or EngineError where it could not begin.
     """
@@ -123,7 +126,9 @@ class _Session:
     async def run(self) -> RunDone:
         self._journal.append(self._started(), sync=True)
         enlist()
-        guardian = await anyio.to_thread.run_sync(GuardianProcess.start, self._folder)
+        guardian = await anyio.to_thread.run_sync(
+            partial(GuardianProcess.start, self._folder, ssh=self._targets.uses_ssh)
+        )
         become_subreaper()
         world = self._world()
         with self._stopper.on_signals():
@@ -136,6 +141,7 @@ class _Session:
                 world.streams.close()
                 await world.session.close()
                 world.vehicles.close()
+                self._targets.close()
             return await anyio.to_thread.run_sync(self._end, guardian)
 
     def _started(self) -> RunStarted:
@@ -158,12 +164,15 @@ class _Session:
 
     def _world(self) -> World:
         secrets = Secrets(self._scenario.secrets)
-        endpoints = self._targets.endpoints
+        endpoints, ssh = self._targets.endpoints, self._targets.ssh
+        if ssh is not None:
+            # What ends the commands of a dead engine knows them by that.
+            ssh.prefix = f"{self._run_id}."
         clock = self._journal.now_s
         return World(
             journal=self._journal,
-            vehicles=Vehicles(endpoints, self._folder, secrets, clock),
-            streams=Streams(endpoints, clock),
+            vehicles=Vehicles(endpoints, self._folder, secrets, clock, ssh=ssh),
+            streams=Streams(endpoints, clock, ssh),
             session=HttpSession(),
             secrets=secrets,
             threads=Threads(self._scenario.limits.concurrency),
@@ -227,6 +236,8 @@ class _Session:
         plan = await anyio.to_thread.run_sync(self._plan)
         for endpoint in self._targets.endpoints.values():
             self._journal.append(EndpointSeen(endpoint=endpoint))
+        if hosts := await anyio.to_thread.run_sync(self._targets.pinned, plan):
+            self._journal.append(HostsSeen(hosts=hosts))
         self._journal.append(PlanMade(plan=slim(plan)), sync=True)
         context = RunContext(
             plan,

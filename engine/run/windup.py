@@ -37,9 +37,9 @@ async def wind_up(world: World, scenario: Scenario, context: RunContext | None) 
 
 
 def survey_targets(context: RunContext, when: Literal["before", "after"]) -> None:
-    """Write down what each container of the plan is like now; blocking."""
+    """Write down what each container and host of the plan is like now; blocking."""
     targets = {key: binding.identity for key, binding in context.plan.bindings.items()}
-    found = survey.take(targets, context.vehicles)
+    found = survey.take(targets, context.vehicles, context.journal.path.parent.name)
     if found:
         context.journal.note(Surveyed(when=when, targets=found))
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from breakfix.engine.action import Facts, Observation, Probe
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.events import SampleState
-from breakfix.engine.sampling.port import ProbePort, Senses
+from breakfix.engine.sampling.port import Budget, ProbePort, Senses
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,8 @@ async def observe(senses: Senses, sight: Sight, facts: Sequence[Facts]) -> Obser
 async def observe_each(
     senses: Senses, sight: Sight, facts: Sequence[Facts]
 ) -> list[Observation]:
-    """The same, what each target showed on its own, in the order in which they answered."""
+    """The same, what each target showed, in the order in which they answered; a probe that judges them
+    all together has done so."""
     seen: list[Observation] = []
 
     async def one(each: Facts) -> None:
@@ -36,11 +37,22 @@ async def observe_each(
 
     if len(facts) == 1:
         await one(facts[0])
-        return seen
-    async with anyio.create_task_group() as group:
-        for each in facts:
-            group.start_soon(one, each)
-    return seen
+    else:
+        async with anyio.create_task_group() as group:
+            for each in facts:
+                group.start_soon(one, each)
+    return _judged_together(sight.probe, seen)
+
+
+def _judged_together(probe: Probe, seen: list[Observation]) -> list[Observation]:
+    try:
+        judged = list(probe.judge_all(seen))
+    except Exception as error:
+        why = f"the probe raised {type(error).__name__}: {error}"
+        return [Observation(holds=None, detail=why) for _ in seen]
+    if len(judged) != len(seen) or not all(isinstance(each, Observation) for each in judged):
+        return [Observation(holds=None, detail="the probe lost an observation") for _ in seen]
+    return judged
 
 
 def merge(observations: list[Observation], *, occurrence: bool) -> Observation:
@@ -59,9 +71,13 @@ async def _observe_one(senses: Senses, sight: Sight, facts: Facts) -> Observatio
         detail=f"no answer within {sight.timeout_s:g} s",
     )
     try:
-        with anyio.fail_after(sight.timeout_s):
+        with anyio.fail_after(sight.timeout_s) as scope:
             port = ProbePort(
-                facts=facts, timeout_s=sight.timeout_s, since_s=sight.since_s, senses=senses
+                facts=facts,
+                timeout_s=sight.timeout_s,
+                since_s=sight.since_s,
+                senses=senses,
+                budget=Budget(scope),
             )
             observation: object = await sight.probe.sample(port)
     except TimeoutError:

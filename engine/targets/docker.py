@@ -4,6 +4,7 @@ The SDK of Docker reads contexts and the environment, as the command line of Doc
 else is asked over raw HTTP.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,11 +19,14 @@ from breakfix.engine.errors import (
     EngineUnavailable,
     TargetVanished,
 )
-from breakfix.engine.events import Endpoint
+from breakfix.engine.events import Endpoint, Host
 from breakfix.engine.ops import Identity
 from breakfix.engine.selectors import DockerSelector
 from breakfix.engine.vehicles import docker_host
 from breakfix.engine.vehicles.docker_api import ask, incarnation
+from breakfix.engine.vehicles.docker_wire import shown_url
+from breakfix.engine.vehicles.ssh.engines import live
+from breakfix.engine.vehicles.ssh.pool import SshHosts
 
 _PROJECT: Final = "com.docker.compose.project"
 _SERVICE: Final = "com.docker.compose.service"
@@ -42,36 +46,61 @@ class _Where(Struct, frozen=True):
     tls_key: str = ""
 
 
-def endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint:
+def endpoint(
+    environ: Mapping[str, str] = os.environ, ssh: SshHosts | None = None
+) -> Endpoint:
     """The engine that the command line of Docker would use: DOCKER_HOST (with DOCKER_TLS_VERIFY and
     DOCKER_CERT_PATH), else the context of DOCKER_CONTEXT, else the current one.
 
-    Raises EngineUnavailable or PermissionRefused where it cannot be used, EngineError where it is of
-    a kind that is not served.
+    One on another host (``ssh://user@host``) is asked through `ssh`, else through connections for this
+    one time. Raises EngineUnavailable or PermissionRefused where it cannot be used, EngineError where
+    it is of a kind that is not served.
     """
     where = _where(environ)
     scheme = where.url.partition("://")[0]
     if scheme == "ssh":
-        raise EngineError(
-            f"The Docker engine at {where.url} is reached over SSH, which is not served yet.",
-            hint="Forward its socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and set "
-            "DOCKER_HOST=unix:///tmp/docker.sock.",
-        )
+        from breakfix.engine.targets import hosts
+        from breakfix.engine.targets.ssh_config import SshConfig
+
+        # A target may be the same host, reached in another way.
+        host = structs.replace(hosts.at(where.url, SshConfig()), name=f"engine {where.name}")
+        if ssh is not None:
+            return over_ssh(host, where.name, ssh)
+        with contextlib.closing(SshHosts({}, lambda text: text)) as own:
+            return over_ssh(host, where.name, own)
     if scheme not in ("unix", "tcp"):
         raise EngineError(
             f"A Docker engine at {where.url} cannot be reached.",
-            hint="Say unix:///path or tcp://host:port in DOCKER_HOST.",
+            hint="Say unix:///path, tcp://host:port or ssh://user@host in DOCKER_HOST.",
         )
-    found = Endpoint(
-        name=where.name,
-        url=where.url,
-        api=_text(_API),
-        tls_ca=where.tls_ca,
-        tls_cert=where.tls_cert,
-        tls_key=where.tls_key,
+    return _asked(
+        Endpoint(
+            name=where.name,
+            url=where.url,
+            api=_text(_API),
+            tls_ca=where.tls_ca,
+            tls_cert=where.tls_cert,
+            tls_key=where.tls_key,
+        ),
+        None,
     )
-    found = structs.replace(found, api=_spoken(found))
-    return structs.replace(found, engine_id=ask(found, "/info").get("ID", ""))
+
+
+def over_ssh(host: Host, name: str, ssh: SshHosts) -> Endpoint:
+    """The engine of a host, as it is recorded: its `host` with the key pinned that it has shown. What
+    `breakfix.engine.vehicles.ssh.engines.live` makes of it can be asked.
+
+    Raises as `endpoint` does.
+    """
+    pinned = ssh.pinned(host)
+    found = Endpoint(name=name, url="ssh://", api=_text(_API), host=pinned)
+    return _asked(structs.replace(found, url=shown_url(found)), ssh)
+
+
+def _asked(found: Endpoint, ssh: SshHosts | None) -> Endpoint:
+    """With what the engine says of itself."""
+    spoken = structs.replace(found, api=_spoken(live(found, ssh)))
+    return structs.replace(spoken, engine_id=ask(live(spoken, ssh), "/info").get("ID", ""))
 
 
 def select(endpoint: Endpoint, selector: DockerSelector) -> tuple[Identity, ...]:

@@ -1,4 +1,4 @@
-"""What is not as it was, and why: the residue certificate of the containers of a run. Pure."""
+"""What is not as it was, and why: the residue certificate of the containers and hosts of a run. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal
@@ -7,6 +7,7 @@ from breakfix.engine.timeline.facts import (
     ChangeFacts,
     FaultFacts,
     Interval,
+    ReboundFacts,
     RepairFacts,
     SurveyFacts,
 )
@@ -17,6 +18,10 @@ REPAIRED_FIELDS: Final = frozenset({"running", "paused", "id"})
 """What a repair that stays may have changed on purpose."""
 LIMIT_FIELDS: Final = frozenset({"cpus", "cpuset", "memory", "swap", "pids"})
 """What it may have set to another value than the fault did."""
+HOST_FIELDS: Final = ("failed unit ", "time sync")
+"""How the fields of a host begin that a repair may have changed on purpose."""
+CLOCK_APART_S_MAX: Final = 2
+"""The clocks of two machines are read one after the other, and some hosts tell whole seconds only."""
 
 
 def survey_facts(
@@ -24,6 +29,7 @@ def survey_facts(
     after: tuple[Interval, Mapping[str, Fields]] | None,
     repairs: Collection[RepairFacts],
     faults: Iterable[FaultFacts],
+    rebound: Iterable[ReboundFacts] = (),
 ) -> SurveyFacts | None:
     """The two surveys held against each other; None where there was nothing to survey."""
     if before is None or not before[1]:
@@ -36,7 +42,8 @@ def survey_facts(
     )
     allowed = dict.fromkeys(kept, REPAIRED_FIELDS)
     allowed |= dict.fromkeys(healed, REPAIRED_FIELDS | LIMIT_FIELDS)
-    found = [] if after is None else list(_changes(before[1], after[1], allowed))
+    lives = {(one.target, one.new) for one in rebound}
+    found = [] if after is None else list(_changes(before[1], after[1], allowed, lives))
     return SurveyFacts(
         before_at_s=before[0],
         after_at_s=after[0] if after is not None else None,
@@ -49,12 +56,16 @@ def _changes(
     before: Mapping[str, Fields],
     after: Mapping[str, Fields],
     allowed: Mapping[str, frozenset[str]],
+    lives: Collection[tuple[str, str]],
 ) -> Iterator[ChangeFacts]:
     for target, old in before.items():
         new = after.get(target, {"unknown": "it was not surveyed"})
         for field in _fields(old, new):
             was, now = old.get(field, ""), new.get(field, "")
             if was == now or _equivalent(field, was, now):
+                continue
+            if field == "boot" and (target, now) in lives:
+                # A step has started it again, and said so.
                 continue
             why = _why(field, allowed.get(target, frozenset()))
             yield ChangeFacts(target=target, field=field, before=was, after=now, why=why)
@@ -64,7 +75,8 @@ def _why(field: str, allowed: frozenset[str]) -> Why:
     if field == "there":
         # No fault and no repair removes a container: somebody else did.
         return "removed"
-    return "repair" if field in allowed else "residue"
+    on_purpose = field in allowed or (bool(allowed) and field.startswith(HOST_FIELDS))
+    return "repair" if on_purpose else "residue"
 
 
 def _fields(old: Fields, new: Fields) -> Iterable[str]:
@@ -78,5 +90,18 @@ def _fields(old: Fields, new: Fields) -> Iterable[str]:
 
 
 def _equivalent(field: str, was: str, now: str) -> bool:
+    if field == "clock":
+        return abs(_offset_s(was) - _offset_s(now)) <= CLOCK_APART_S_MAX
+    if field.startswith("failed unit "):
+        # One that works again was not left by anybody.
+        return not now
     # An undo spells "all CPUs" out, since the engine takes no empty list.
     return field == "cpuset" and was == "all" and now.startswith("0-")
+
+
+def _offset_s(clock: str) -> int:
+    """
+    >>> _offset_s("+3600 s from ours")
+    3600
+    """
+    return int(clock.partition(" ")[0] or 0)

@@ -145,6 +145,8 @@ class Collected:
         self._boot_id = self._boot_id or event.boot_id
         if event.role != "engine" and not self.run.complete:
             self.taken_over = True
+        # Whoever takes it looks again: what the one before left behind may be gone by now.
+        self.run = replace(self.run, residue=False)
         if self.run.started_wall_s is None:
             self.run = replace(self.run, started_wall_s=event.wall_s - at_s)
         self.writers.append(

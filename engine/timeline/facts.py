@@ -69,7 +69,7 @@ class RunFacts(_Facts, frozen=True, kw_only=True):
     complete: bool = False
     """A writer has said that the run is over."""
     residue: bool = False
-    """The last writer said that something was left behind."""
+    """The last writer of all said that something was left behind."""
     head: str = ""
     """The hash of the journal's last line; the next line would carry it as `prev`."""
     lines: int = 0

@@ -61,6 +61,7 @@ def fold(lines: Iterable[Line]) -> Record:
             seen.surveys.get("after"),
             tuple(seen.lives.repairs.values()),
             faults,
+            seen.rebound,
         ),
         rebound=tuple(seen.rebound),
         cancelled=tuple(seen.cancelled),

@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
-
 from breakfix.engine.errors import VehicleError
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
 from breakfix.engine.vehicles.marked import Marked
+from breakfix.engine.vehicles.output import Kept, decoded
 from breakfix.engine.vehicles.procfs import MARK_NAME, read_stat
 
 GRACE_S: Final = 1.0
@@ -74,23 +73,6 @@ def why_not_started(command: str, cwd: str, error: Exception) -> str:
     return f"{command} could not be started: {error}"
 
 
-class _Stream:
-    """What was read of one output, at most so many bytes."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._kept = bytearray()
-        self.cut = False
-
-    def add(self, piece: bytes) -> None:
-        room = self._bytes_max - len(self._kept)
-        self._kept += piece[:room]
-        self.cut = self.cut or len(piece) > room
-
-    def text(self) -> str:
-        return self._kept.decode("utf-8", "backslashreplace")
-
-
 class _Running:
     def __init__(
         self, op: ExecOp, process: subprocess.Popen[bytes], mark: str, marked: Marked
@@ -100,8 +82,8 @@ class _Running:
         self._mark = mark
         self._marked = marked
         self._input = memoryview(op.stdin.encode("utf-8", "surrogateescape"))
-        self._out = _Stream(op.output_bytes_max)
-        self._err = _Stream(op.output_bytes_max)
+        self._out = Kept(op.output_bytes_max)
+        self._err = Kept(op.output_bytes_max)
         # Until it is waited for, the pid stays its own, whether it has ended or not.
         stat = read_stat(process.pid)
         assert stat is not None
@@ -125,7 +107,7 @@ class _Running:
         return Outcome(
             ok=end == "exited" and code in self._op.ok_exit,
             code=code,
-            data=_decoded(text) if not self._out.cut else None,
+            data=decoded(text) if not self._out.cut else None,
             text=text,
             stderr=self._err.text(),
             cut=self._out.cut or self._err.cut,
@@ -171,7 +153,7 @@ class _Running:
     def _move(self, selector: selectors.BaseSelector, ready: set[int]) -> None:
         for descriptor in ready:
             kept = selector.get_key(descriptor).data
-            if isinstance(kept, _Stream):
+            if isinstance(kept, Kept):
                 piece = _read(descriptor)
                 if piece:
                     kept.add(piece)
@@ -197,7 +179,7 @@ class _Running:
         """What the command wrote before it exited is in the pipes: nothing has to be waited for."""
         for _ in range(_DRAIN_READS_MAX):
             ready = {
-                key.fd for key, _ in selector.select(0) if isinstance(key.data, _Stream)
+                key.fd for key, _ in selector.select(0) if isinstance(key.data, Kept)
             }
             if not ready:
                 return
@@ -216,13 +198,4 @@ def _read(descriptor: int) -> bytes | None:
     try:
         return os.read(descriptor, _READ_BYTES)
     except BlockingIOError:
-        return None
-
-
-def _decoded(text: str) -> object:
-    if not text.startswith(("{", "[")):
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
         return None

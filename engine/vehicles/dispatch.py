@@ -7,7 +7,7 @@ all that comes back. The identity that it is bound to is compared right before.
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import structs
@@ -29,6 +29,9 @@ from breakfix.engine.ops import (
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.vehicles.local import Local
 
+if TYPE_CHECKING:
+    from breakfix.engine.vehicles.ssh.pool import SshHosts
+
 _REFERENCE: Final = b"${secret:"
 _UNKNOWN: Final = b"<unknown: "
 
@@ -39,10 +42,11 @@ class Vehicles:
 
     `on_spawn(op, "PID@START")`, where set, is called while a started process still waits: what it
     writes down is true before the program runs; when it raises, the program never does. With `here`
-    False the run was on another machine: what could only be done there is refused.
+    False the run was on another machine: what could only be done there is refused. `ssh` are the connections
+    to hosts; whoever made them closes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         endpoints: Mapping[str, Endpoint],
         run_dir: Path,
@@ -50,8 +54,10 @@ class Vehicles:
         clock: Callable[[], float],
         *,
         here: bool = True,
+        ssh: "SshHosts | None" = None,
     ) -> None:
         self.endpoints = endpoints
+        self.ssh = ssh
         self._secrets = secrets
         self._clock = clock
         self._here = here
@@ -67,8 +73,10 @@ class Vehicles:
         self._local.spawner.announce = announce
 
     def end_commands(self, run_id: str) -> int:
-        """End the commands of a dead engine that are in flight on this machine; how many there were."""
-        return self._local.end_commands(run_id) if self._here else 0
+        """End the commands of a dead engine that are in flight on this machine and on hosts; how many there
+        were."""
+        here = self._local.end_commands(run_id) if self._here else 0
+        return here + (self.ssh.end_commands(run_id) if self.ssh is not None else 0)
 
     def close(self) -> None:
         """No op comes after this one."""
@@ -103,6 +111,8 @@ class Vehicles:
         if isinstance(op, DockerOp):
             return self._docker(op, stop)
         if isinstance(op, ExecOp):
+            if op.via == "ssh":
+                return self._over_ssh(op, stop)
             return self._local.execute(op, stop) if op.via == "local" else self._exec(op, stop)
         if isinstance(op, SpawnOp):
             return self._local.spawn(op, stop)
@@ -116,14 +126,23 @@ class Vehicles:
 
         return http.send(op, stop)
 
+    def _over_ssh(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
+        name = op.target.endpoint if op.target is not None else ""
+        if self.ssh is None or name not in self.ssh.hosts:
+            raise VehicleError(
+                f"This run knows no host called {name or '(no name)'}.",
+                hint="The journal records the hosts that a run uses.",
+            )
+        return self.ssh.run(name, op, stop)
+
     def _docker(self, op: DockerOp, stop: threading.Event | None) -> Outcome:
-        endpoint = self._endpoint(op.target, op.endpoint)
+        endpoint = self._endpoint_of(op.target, op.endpoint)
         from breakfix.engine.vehicles import docker_api
 
         return docker_api.request(endpoint, op, stop)
 
     def _exec(self, op: ExecOp, stop: threading.Event | None) -> Outcome:
-        endpoint = self._endpoint(op.target, "")
+        endpoint = self._endpoint_of(op.target, "")
         from breakfix.engine.vehicles import docker_exec
 
         return docker_exec.run(endpoint, op, stop)
@@ -131,25 +150,33 @@ class Vehicles:
     def _signal(self, op: SignalOp, stop: threading.Event | None) -> Outcome:
         if op.target is None or op.target.kind != "docker":
             return self._local.signal(op, stop)
-        endpoint = self._endpoint(op.target, "")
+        endpoint = self._endpoint_of(op.target, "")
         from breakfix.engine.vehicles import docker_host
 
         return docker_host.signal_main(endpoint, op, stop)
 
-    def _endpoint(self, target: Identity | None, named: str) -> Endpoint:
-        name = target.endpoint if target is not None and target.endpoint else named
+    def _endpoint_of(self, target: Identity | None, named: str) -> Endpoint:
+        return self.endpoint(target.endpoint if target is not None and target.endpoint else named)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """An engine as this process can reach it. Raises VehicleError where there is none of that name."""
         if name not in self.endpoints:
             raise VehicleError(
                 f"This run knows no Docker engine called {name or '(no name)'}.",
                 hint="The journal records the engines that a run uses.",
             )
-        return self.endpoints[name]
+        found = self.endpoints[name]
+        if found.host is None:
+            return found
+        from breakfix.engine.vehicles.ssh.engines import live
+
+        return live(found, self.ssh)
 
     def _moved_on(self, op: Op) -> Outcome | None:
         """What comes of an op whose target is not in the life any more that it was bound to. For
-        containers, their vehicles compare."""
+        containers and hosts, their vehicles compare."""
         target = op.target
-        if target is None or op.level != "incarnation" or target.kind == "docker":
+        if target is None or op.level != "incarnation" or target.kind in ("docker", "ssh"):
             return None
         now = self._local.incarnation(target)
         if now == target.incarnation:

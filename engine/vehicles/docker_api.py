@@ -27,9 +27,12 @@ from breakfix.engine.ops import (
     Outcome,
     SignalOp,
 )
-from breakfix.engine.vehicles.docker_wire import NotReached, Stopped, Wire
+from breakfix.engine.vehicles.docker_wire import NotReached, Stopped, Wire, shown_url
 
 NOT_FOUND: Final = 404
+_BAD_GATEWAY: Final = 502
+"""What stands between us and an engine has not reached it."""
+
 ASK_S: Final = 15.0
 """How long a question may take that the engine asks for its own sake."""
 
@@ -141,11 +144,11 @@ def another_engine(endpoint: Endpoint) -> str:
         return ""
     asked = send(endpoint, Call(path="/info"), time.monotonic() + ASK_S)
     if not asked.ok:
-        return f"the engine at {endpoint.url} does not say which one it is: {asked.error}"
+        return f"the engine at {shown_url(endpoint)} does not say which one it is: {asked.error}"
     if asked.data.get("ID") == endpoint.engine_id:
         return ""
     return (
-        f"the engine at {endpoint.url} is another one ({asked.data.get('ID')}) than that of this run "
+        f"the engine at {shown_url(endpoint)} is another one ({asked.data.get('ID')}) than that of this run "
         f"({endpoint.engine_id})"
     )
 
@@ -169,6 +172,12 @@ def ask(endpoint: Endpoint, path: str, query: dict[str, str] | None = None) -> A
         raise EngineUnavailable(f"The Docker engine gave no answer: {_words(error)}.") from None
     if outcome.code == NOT_FOUND:
         raise TargetVanished(f"The Docker engine does not find it: {outcome.error}.")
+    if outcome.code == _BAD_GATEWAY:
+        why = f"The Docker engine at {shown_url(endpoint)} was not reached: {outcome.error}."
+        if "permission denied" in outcome.error:
+            hint = "Put its login user into the group docker (usermod -aG docker USER)."
+            raise PermissionRefused(why, hint=hint)
+        raise EngineUnavailable(why)
     if not outcome.ok or outcome.data is None:
         raise EngineError(f"The Docker engine could not answer: {outcome.error or 'no JSON'}.")
     return outcome.data

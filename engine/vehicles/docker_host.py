@@ -26,7 +26,10 @@ _PEER_FORMAT: Final = "3i"
 
 def shares_processes(endpoint: Endpoint) -> bool:
     """Whether the engine's pids are ours, and we may signal them: a Unix socket whose listener is
-    seen in our pid namespace, and we are root."""
+    seen in our pid namespace, and we are root. Behind a socket of ours for an engine on another host
+    there is only us."""
+    if endpoint.host is not None:
+        return False
     scheme, path = endpoint.url.split("://", 1)
     if scheme != "unix" or os.geteuid() != 0:
         return False

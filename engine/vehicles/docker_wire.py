@@ -136,8 +136,15 @@ class _Reader(io.RawIOBase):
         return self._wire.receive_into(buffer)
 
 
+def shown_url(endpoint: Endpoint) -> str:
+    """Where an engine is, for people: not the socket through which one on another host is reached."""
+    host = endpoint.host
+    return endpoint.url if host is None else f"ssh://{host.user}@{host.address}:{host.port}"
+
+
 def _connected(endpoint: Endpoint, wait_s: float) -> socket.socket:
     scheme, where = endpoint.url.split("://", 1)
+    url = shown_url(endpoint)
     if wait_s <= 0:
         raise NotReached("there was no time left to ask the Docker engine")
     try:
@@ -145,20 +152,20 @@ def _connected(endpoint: Endpoint, wait_s: float) -> socket.socket:
             return _unix(where, wait_s)
         return _tcp(endpoint, wait_s)
     except ssl.SSLCertVerificationError as error:
-        why = f"the certificate of {endpoint.url} is not good: {error.verify_message}"
+        why = f"the certificate of {url} is not good: {error.verify_message}"
         raise NotReached(why, refused=True) from None
     except ssl.SSLError as error:
-        why = f"{endpoint.url} does not speak TLS with us: {error.reason or error}"
+        why = f"{url} does not speak TLS with us: {error.reason or error}"
         raise NotReached(why, refused=True) from None
     except PermissionError:
-        raise NotReached(f"we may not open {endpoint.url}", refused=True) from None
+        raise NotReached(f"we may not open {url}", refused=True) from None
     except (FileNotFoundError, ConnectionRefusedError):
-        raise NotReached(f"no Docker engine answers at {endpoint.url}") from None
+        raise NotReached(f"no Docker engine answers at {url}") from None
     except TimeoutError:
-        raise NotReached(f"{endpoint.url} did not accept us within {wait_s:.3g} s") from None
+        raise NotReached(f"{url} did not accept us within {wait_s:.3g} s") from None
     except OSError as error:
         what = error.strerror or str(error)
-        raise NotReached(f"{endpoint.url} cannot be reached: {what}") from None
+        raise NotReached(f"{url} cannot be reached: {what}") from None
 
 
 def _unix(path: str, wait_s: float) -> socket.socket:

@@ -1,10 +1,12 @@
-"""Fixtures on a real Docker engine, an image made on the spot, containers and networks that end with
-their test; and on a real SSH server on loopback. Without an engine or an sshd, the tests that ask for one fail,
-and say how to get it."""
+"""breakfix as a process; fixtures on a real Docker engine, an image made on the spot, containers and networks
+that end with their test; on a real SSH server on loopback; and on a virtual machine. Without an engine, an
+sshd or the machine's files, the tests that ask for one fail, and say how to get it."""
 
 import hashlib
 import io
+import os
 import secrets
+import signal
 import tarfile
 import tempfile
 import time
@@ -13,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.breakfix_process import Cli
 from tests.integration.ssh_server import SshServer, ssh_server
+from tests.integration.vm import Machine
+from tests.integration.vm import machine as booted
 
 from breakfix.engine.action import DockerFacts, Fault, Repair
 from breakfix.engine.checks import wait_for
@@ -58,6 +63,23 @@ def sshd() -> Iterator[SshServer]:
         Path(name).chmod(0o755)
         with ssh_server(Path(name)) as server:
             yield server
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """A virtual machine with systemd, for the whole session; whoever changes it puts it right again."""
+    with tempfile.TemporaryDirectory(prefix="bfx-vm-") as name, booted(Path(name)) as running:
+        yield running
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """breakfix as a process, with a home of its own; whatever carries a mark of a run in it is ended at the end."""
+    cli = Cli(tmp_path)
+    yield cli
+    for mark in cli.marks():
+        for pid in cli.carriers(mark):
+            os.kill(pid, signal.SIGKILL)
 
 
 def call(engine: Endpoint, made: Call) -> Any:

@@ -79,3 +79,18 @@ def test_a_dead_process_holds_nothing() -> None:
     after = Leases("two")
     after.take(APP, wait=False, stop=NEVER)
     after.close()
+
+
+def test_a_host_belongs_to_one_run_too() -> None:
+    """By its key and where it is reached, whatever it is called; a process target is nobody else's."""
+    one = Identity(kind="ssh", name="db-1", endpoint="db-1", object_id="SHA256:k@10.0.0.1:22")
+    alias = Identity(kind="ssh", name="x", endpoint="x", object_id="SHA256:k@10.0.0.1:22")
+    other = Identity(kind="ssh", name="y", endpoint="y", object_id="SHA256:k@10.0.0.2:22")
+    mine = Identity(kind="process", name="shop", object_id="m")
+    first, second = Leases("one"), Leases("two")
+    first.take({"db-1": one, "shop": mine}, wait=False, stop=NEVER)
+    with pytest.raises(UsageError, match="x is in use by run one"):
+        second.take({"x": alias}, wait=False, stop=NEVER)
+    second.take({"y": other, "shop": mine}, wait=False, stop=NEVER)
+    first.close()
+    second.close()

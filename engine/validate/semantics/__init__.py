@@ -7,6 +7,7 @@ from breakfix.engine.model import Scenario
 from breakfix.engine.validate.semantics import (
     expect,
     guards,
+    hosts,
     names,
     observers,
     order,
@@ -23,6 +24,7 @@ __all__ = ["Finding", "findings"]
 def findings(scenario: Scenario, actions: Mapping[str, type[Action]]) -> Iterator[Finding]:
     """Every finding. `actions` are the classes of the actions that the scenario uses and that exist."""
     yield from names.findings(scenario)
+    yield from hosts.findings(scenario)
     yield from steps.findings(scenario)
     yield from uses.findings(scenario, actions)
     graph = order.Graph(scenario)

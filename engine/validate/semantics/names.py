@@ -88,8 +88,19 @@ def late_names(
     for name, probe in scenario.probes.items():
         for inside, text in _texts(probe.with_, ("probes", name, probe.uses)):
             yield from _of_a_probe(scenario, inside, text)
-    for key in ("targets", "setup", "teardown", "limits", "guards"):
-        yield from _misplaced(msgspec.to_builtins(getattr(scenario, key)), (key,))
+    for key in ("targets", "engines", "setup", "teardown", "limits", "guards"):
+        yield from _misplaced(_without_logins(getattr(scenario, key)), (key,))
+
+
+def _without_logins(parts: Any) -> Any:
+    """Without what a secret is for: logging in to hosts, and asking which there are."""
+    found = msgspec.to_builtins(parts)
+    for part in found.values() if isinstance(parts, dict) else ():
+        ssh = part.get("ssh") or {}
+        for key in ("password", "passphrase"):
+            ssh.pop(key, None)
+        (ssh.get("hosts_from") or {}).pop("headers", None)
+    return found
 
 
 def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:

@@ -39,9 +39,9 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
 
 def _target(scenario: Scenario, name: str) -> Iterator[Finding]:
     target, place = scenario.targets[name], ("targets", name)
-    kinds = [target.docker, target.process, target.of]
+    kinds = [target.docker, target.ssh, target.process, target.of]
     if sum(kind is not None for kind in kinds) != 1:
-        yield Finding(place=place, message="a target is one of docker, process and of")
+        yield Finding(place=place, message="a target is one of docker, ssh, process and of")
     if target.docker is not None:
         docker = target.docker
         ways = [docker.name, docker.labels, docker.compose]

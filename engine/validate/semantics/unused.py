@@ -10,7 +10,7 @@ from breakfix.engine.validate.semantics.finding import Finding
 
 
 def findings(scenario: Scenario) -> Iterator[Finding]:
-    """Targets, probes and secrets that nothing names. Inputs are put in before: see `check`."""
+    """Targets, engines, probes and secrets that nothing names. Inputs are put in before: see `check`."""
     targets: set[str | None] = {step.target for step in scenario.steps}
     targets |= {probe.target for probe in scenario.probes.values()}
     targets |= {target.of for target in scenario.targets.values()}
@@ -26,6 +26,10 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     for name, target in scenario.targets.items():
         if name not in targets and (target.process is None or target.process.ready is None):
             yield _unused("targets", name, "target")
+    engines = {target.docker.engine for target in scenario.targets.values() if target.docker}
+    for name in scenario.engines:
+        if name not in engines:
+            yield _unused("engines", name, "engine")
     for name in scenario.probes:
         if name not in probes:
             yield _unused("probes", name, "probe")
@@ -37,7 +41,10 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
 
 def _with(scenario: Scenario) -> Any:
     values = [step.with_ for step in scenario.steps]
-    return msgspec.to_builtins(values + [probe.with_ for probe in scenario.probes.values()])
+    logins = [*scenario.targets.values(), *scenario.engines.values()]
+    return msgspec.to_builtins(
+        [*values, *(probe.with_ for probe in scenario.probes.values()), *logins]
+    )
 
 
 def _unused(section: str, name: str, what: str) -> Finding:

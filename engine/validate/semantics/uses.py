@@ -74,7 +74,8 @@ def _kind_of_target(
     if kind.serves == ("none",):
         yield Finding(place=(*place, "target"), message=f"{name} has no target", hint="drop it")
     elif sort and sort not in kind.serves:
-        message = f"{name} does not work on {target}, which is a {sort} target"
+        article = "an" if sort == "ssh" else "a"
+        message = f"{name} does not work on {target}, which is {article} {sort} target"
         yield Finding(
             place=(*place, "target"), message=message, hint=f"it serves {', '.join(kind.serves)}"
         )
@@ -86,6 +87,8 @@ def _sort(scenario: Scenario, target: Target) -> str:
         target, seen = scenario.targets[target.of], seen + 1
     if target.docker is not None:
         return "docker"
+    if target.ssh is not None:
+        return "ssh"
     return "process" if target.process is not None else ""
 
 
@@ -98,11 +101,18 @@ def _fault(scenario: Scenario, step: Step, place: Place, kind: type[Fault]) -> I
         message = f"{step.uses} is over at once: there is nothing to hold"
         yield Finding(place=(*place, "hold"), message=message)
     target = scenario.targets.get(step.target or "")
-    docker = target.docker if target is not None else None
-    if docker is not None and target is not None and docker.name is None and target.pick is None:
+    if target is not None and target.pick is None and (sort := _open_ended(target)):
         message = f"how many of {step.target} are meant is not said"
         hint = "say `pick: 1`, `pick: 50%` or `pick: all` at the target"
-        yield Finding(place=("targets", step.target or "", "docker"), message=message, hint=hint)
+        yield Finding(place=("targets", step.target or "", sort), message=message, hint=hint)
+
+
+def _open_ended(target: Target) -> str:
+    """The key of a target of which nobody has chosen how many there are; empty where it is a name or a written
+    list."""
+    if target.docker is not None and target.docker.name is None:
+        return "docker"
+    return "ssh" if target.ssh is not None and target.ssh.hosts is None else ""
 
 
 def _poll(step: Step, place: Place, kind: type[Probe]) -> Iterator[Finding]:

@@ -2,9 +2,12 @@
 
 Points are named by what has just happened and how often: ``fault_intended#1`` is right after that event
 was appended for the first time, ``before_op#2`` and ``after_op#2`` are around the second op that changes
-something. `WHO` is ``engine``; ``both`` where its guardian is killed first; or ``memory``, where the
-engine takes memory until the kernel ends it. Each point that is passed
-is written into FILE. The arguments are those of breakfix.
+something, ``sent#2`` is when that has gone to its host, and nothing has come back. `WHO` is ``engine``;
+``both`` where its guardian is killed first; ``memory``, where the engine takes memory until the kernel ends it;
+or ``nobody``. Each point that is passed is written into FILE. The arguments are those of breakfix.
+
+Where the environment has CRASH_RELAY, the relay that listens there is cut first. CRASH_GRACE_S is how much
+later than the engine a dead-man switch ends a fault.
 """
 
 import os
@@ -15,11 +18,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.integration.crash.relay import told
+
+from breakfix.engine import deadman
 from breakfix.engine.cli import main
 from breakfix.engine.events import Event, Line
 from breakfix.engine.journal import Journal
 from breakfix.engine.ops import Op, Outcome
 from breakfix.engine.vehicles.dispatch import Vehicles
+from breakfix.engine.vehicles.ssh import command
 
 MIB = 1 << 20
 _append, _run = Journal.append, Vehicles.run
@@ -46,6 +53,10 @@ class Points:
                 self._die()
 
     def _die(self) -> None:
+        if relay := os.environ.get("CRASH_RELAY"):
+            told(Path(relay), "cut")
+        if self._who == "nobody":
+            return
         if self._who == "both":
             for pid in _guardians():
                 os.kill(pid, signal.SIGKILL)
@@ -67,6 +78,7 @@ def _guardians() -> list[int]:
 
 def patched(points: Points) -> None:
     """Journal and vehicles tell when they have done something."""
+    at_work = threading.local()
 
     def append(self: Journal, event: Event, sync: bool = False) -> Line:
         line = _append(self, event, sync)
@@ -77,13 +89,26 @@ def patched(points: Points) -> None:
         if op.changes == "no":
             return _run(self, op, stop=stop)
         points.reach("before_op")
+        at_work.changes = True
         outcome = _run(self, op, stop=stop)
+        at_work.changes = False
         points.reach("after_op")
         return outcome
+
+    def pump(self: Any, *args: Any) -> Any:
+        if getattr(at_work, "changes", False):
+            points.reach("sent")
+        return wait(self, *args)
 
     patch: Any = setattr
     patch(Journal, "append", append)
     patch(Vehicles, "run", run)
+    wait = command._Running._pump
+    patch(command._Running, "_pump", pump)
+    if grace_s := os.environ.get("CRASH_GRACE_S"):
+        patch(deadman, "GRACE_S", float(grace_s))
+        # Nor does it wait longer for what may take longer.
+        patch(deadman, "APPLY_USUAL_S", 1000.0)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ class Port:
         self._vehicles = docker_engine.vehicles
         self._streams = streams
 
+    @property
+    def now_s(self) -> float:
+        """This instant."""
+        return time.monotonic()
+
     async def read(self, op: Op) -> Outcome:
         """The op."""
         outcome: Outcome = self._vehicles.run(op)

@@ -130,7 +130,7 @@ def test_a_socket_that_is_not_ours_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "problem"),
     [
-        ({"DOCKER_HOST": "ssh://ops@db-1"}, r"over SSH, which is not served yet\. Forward its socket"),
+        ({"DOCKER_HOST": "ssh://ops@db-1/path"}, "Say ssh://user@host"),
         ({"DOCKER_HOST": "npipe:////./pipe/docker"}, "cannot be reached|cannot be used"),
         ({"DOCKER_CONTEXT": "bfx-test-no-such"}, "no docker context called bfx-test-no-such"),
     ],

@@ -20,7 +20,7 @@ def test_a_container_is_as_before(cli: Any, container: Any) -> None:
     one = container()
     done = cli.run("run", "--yes", cli.write(LIMITED.replace("NAME", one.name)))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 containers as before" in done.stdout
+    assert "1 of 1 targets as before" in done.stdout
     before, after = cli.events("surveyed")
     assert before["targets"] == after["targets"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.crash.cases import CASES
+from tests.integration.crash.cases import CASES, PROCESS
 from tests.integration.crash.matrix import Arena, kill_at
 
 LIMIT_BYTES = 256 << 20
@@ -44,7 +44,7 @@ def bounded() -> Iterator[Path]:
 def test_the_out_of_memory_killer(bounded: Path) -> None:
     """The kernel ends the engine, which is the larger one, and its guardian undoes."""
     (case,) = (case for case in CASES if case.name == "process.pause")
-    arena = Arena(scenario=case.scenario(""), survey=dict)
+    arena = Arena(scenario=case.scenario(PROCESS), survey=dict)
     prefix = ["sh", "-c", f'echo $$ > {bounded}/cgroup.procs; exec "$@"', "sh"]
     kill = kill_at(arena, "fault_active#1", "memory", prefix)
     assert kill.happened

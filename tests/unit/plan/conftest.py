@@ -1,4 +1,4 @@
-"""A world of containers and processes that are only told of, and plans made in it."""
+"""A world of containers, hosts and processes that are only told of, and plans made in it."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
@@ -11,11 +11,14 @@ from breakfix.engine.action import (
     DockerFacts,
     Facts,
     Fault,
+    HostFacts,
     Probe,
     ProcessFacts,
     Repair,
 )
-from breakfix.engine.errors import PreconditionError
+from breakfix.engine.errors import EngineError, PreconditionError
+from breakfix.engine.events import Host
+from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.model import Scenario
 from breakfix.engine.ops import (
     Check,
@@ -30,11 +33,12 @@ from breakfix.engine.ops import (
 )
 from breakfix.engine.plan import make
 from breakfix.engine.run_plan import RunPlan
-from breakfix.engine.selectors import DockerSelector
+from breakfix.engine.selectors import DockerSelector, SshSelector
 
 
 class FakeWorld:
-    """Containers by name, each with labels and a state; process targets by name."""
+    """Containers by name, each with labels and a state; process targets by name; every host that is asked
+    for, but those that are `silent`."""
 
     def __init__(self) -> None:
         self.labels: dict[str, dict[str, str]] = {}
@@ -44,6 +48,11 @@ class FakeWorld:
         self.processes: dict[str, ProcessFacts] = {}
         self.asked: list[DockerSelector] = []
         self.reverse = False
+        self.silent: set[str] = set()
+        self.boots: dict[str, int] = {}
+        self.keys: dict[str, str] = {}
+        self.hosts_asked: list[str] = []
+        self.unlisted = False
 
     def add(self, *names: str, state: str = "running", **labels: str) -> "FakeWorld":
         """More containers."""
@@ -75,6 +84,51 @@ class FakeWorld:
             identity=identity, argv=("serve",), env={}, cwd="", output="out.log", running=False
         )
         return self.processes.get(name, not_started)
+
+    def hosts(self, selector: SshSelector) -> tuple[Host, ...]:
+        """Those that are written, as who is written."""
+        if selector.hosts_from is not None:
+            if self.unlisted:
+                raise EngineError("the list does not answer.")
+            return (self._host("listed", selector),)
+        return tuple(self._host(name, selector) for name in selector.hosts or ())
+
+    def host_identities(self, hosts: Sequence[Host]) -> list[Identity]:
+        """By the keys that they show."""
+        return [self._host_identity(host, "") for host in hosts]
+
+    def host_facts(self, hosts: Sequence[Host]) -> list[HostFacts]:
+        """What changes with every start of a host is different each time that one is asked."""
+        self.hosts_asked += [host.name for host in hosts]
+        if silent := sorted({host.name for host in hosts} & self.silent):
+            raise EngineError(f"{', '.join(silent)} cannot be reached.")
+        return [
+            HostFacts(
+                identity=self._host_identity(host, f"boot {self.boots.get(host.name, 1)}"),
+                user=host.user,
+                uid=1000,
+                root="sudo",
+                systemd=True,
+                tools=("systemctl", "systemd-run", "setsid"),
+                memory_bytes=(4 << 30) + self.boots.get(host.name, 1) * 4096,
+                memory_available_bytes=(2 << 30) + self.boots.get(host.name, 1) * 1000_003,
+                clock_base_s=1e9 + self.boots.get(host.name, 1),
+            )
+            for host in hosts
+        ]
+
+    def _host(self, name: str, selector: SshSelector) -> Host:
+        return Host(name=name, address=f"{name}.example", user=selector.user or "me")
+
+    def _host_identity(self, host: Host, boot: str) -> Identity:
+        key = self.keys.get(host.name, host.name)
+        return Identity(
+            kind="ssh",
+            name=host.name,
+            endpoint=host.name,
+            object_id=f"SHA256:{key}@{key}.example:22",
+            incarnation=boot,
+        )
 
     def _identity(self, name: str) -> Identity:
         return Identity(
@@ -199,6 +253,24 @@ class Stop(Fault, frozen=True, kw_only=True):
         )
 
 
+class Hurt(Fault, frozen=True, kw_only=True):
+    """A fault of a host that says all that it knows of it."""
+
+    serves: ClassVar[tuple[Kind, ...]] = ("ssh",)
+    lasting: ClassVar[bool] = True
+
+    def plan(self, facts: HostFacts) -> Plan:
+        """Always possible."""
+        said = (str(facts.memory_bytes), str(facts.memory_available_bytes), str(facts.clock_base_s))
+        look = script(facts, "look", changes="no")
+        return Plan(
+            apply=(script(facts, "hurt", *said, state_dir(facts, root=True), root=True),),
+            effect=(Check(op=look, pick="code", is_="ne", value=0),),
+            undo=(script(facts, "mend", root=True, level="incarnation"),),
+            gone=(Check(op=look, pick="code", is_="eq", value=0),),
+        )
+
+
 class Run(Fault, frozen=True, kw_only=True):
     """A command, and one that takes it back."""
 
@@ -231,6 +303,7 @@ ACTIONS: dict[str, type[Action]] = {
     "x.stop": Stop,
     "x.look": Look,
     "x.run": Run,
+    "x.hurt": Hurt,
 }
 
 

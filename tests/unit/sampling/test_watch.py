@@ -40,7 +40,11 @@ def watching(folder: Path, with_: dict[str, object], timeout_s: float) -> Watch:
 
     vehicles = Vehicles({}, folder, Secrets({}), now_s)
     senses = Senses(
-        vehicles=vehicles, session=HttpSession(), secrets=Secrets({}), threads=Threads(4)
+        vehicles=vehicles,
+        session=HttpSession(),
+        secrets=Secrets({}),
+        threads=Threads(4),
+        clock=now_s,
     )
     each = Watched(
         name="p", uses="x.y", with_=with_, keys=(None,), every_s=EVERY_S, timeout_s=timeout_s

@@ -2,8 +2,10 @@
 
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from msgspec import structs
 
 from breakfix.engine.errors import BreakfixError, VehicleError
 from breakfix.engine.model import SecretSource
@@ -12,6 +14,7 @@ from breakfix.engine.ops import (
     ExecOp,
     FileOp,
     Identity,
+    Outcome,
     ProcessOp,
     SpawnOp,
     unknown,
@@ -129,3 +132,47 @@ def test_a_large_file_is_cut(vehicles: Vehicles, tmp_path: Path) -> None:
     assert read.cut
     assert len(read.text) == 1 << 20
     assert read.data["size_bytes"] == 3_000_000
+
+
+class Hosts:
+    """Connections to one host, that remember what was run."""
+
+    hosts: ClassVar[tuple[str, ...]] = ("db-1",)
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, ExecOp]] = []
+
+    def run(self, name: str, op: ExecOp, stop: object) -> Outcome:
+        """Says what it was given."""
+        self.ran.append((name, op))
+        return Outcome(ok=True, code=0, text=" ".join(op.argv))
+
+    def end_commands(self, run_id: str) -> int:
+        """There are three."""
+        return 3
+
+
+def test_a_command_on_a_host_goes_to_its_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name of its endpoint, secrets put in and masked; the life of the host is compared over there. A host
+    that the run does not know is refused."""
+    monkeypatch.setenv("SHOP_TOKEN", "s3cret-value")
+    ssh: Any = Hosts()
+    secrets = Secrets({"token": SecretSource(env="SHOP_TOKEN")})
+    vehicles = Vehicles({}, tmp_path, secrets, time.monotonic, ssh=ssh)
+    target = Identity(kind="ssh", name="db", endpoint="db-1", object_id="k", incarnation="b1")
+    op = ExecOp(via="ssh", argv=("say", "${secret:token}"), target=target, level="incarnation")
+
+    outcome = vehicles.run(op)
+
+    assert outcome.text == "say ***"
+    ((name, sent),) = ssh.ran
+    assert (name, sent.argv) == ("db-1", ("say", "s3cret-value"))
+    other = structs.replace(op, target=structs.replace(target, endpoint="db-2"))
+    with pytest.raises(VehicleError, match="knows no host called db-2"):
+        vehicles.run(other)
+    with pytest.raises(VehicleError, match="knows no host called db-1"):
+        Vehicles({}, tmp_path, secrets, time.monotonic).run(op)
+    assert vehicles.end_commands("no-such-run") == 3
+    assert vehicles.ssh is ssh

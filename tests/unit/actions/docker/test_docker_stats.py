@@ -26,6 +26,7 @@ class Port:
 
     timeout_s = 5.0
     since_s = 0.0
+    now_s = NOW_S
     facts = DockerFacts(identity=WEB, inspect={}, engine={}, local=False)
 
     def __init__(self, readings: Sequence[Occurrence] | None, *, running: bool = True) -> None:

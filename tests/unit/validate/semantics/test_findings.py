@@ -102,7 +102,7 @@ CASES: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("steps", 0, "target"), None, "docker.pause needs a target"),
     (("targets", "app", "docker"), {"labels": {"a": "b"}}, "how many of app are meant is not said"),
     (("targets", "app", "docker"), {"name": "a", "labels": {}}, "chosen by one of name, labels and compose"),
-    (("targets", "app", "process"), {"command": ["x"]}, "a target is one of docker, process and of"),
+    (("targets", "app", "process"), {"command": ["x"]}, "a target is one of docker, ssh, process and of"),
     (("targets", "shop", "pick"), 2, "nothing to pick"),
     (("targets", "rest"), {"of": "web"}, "`of` and `except` go together"),
     (("targets", "rest"), {"of": "rest", "except": "picked"}, "sets are the rest of each other"),

@@ -1,14 +1,10 @@
-"""Streams of Docker engines: events, logs and statistics of a container, each subscribed to once.
-
-They are opened before the first effect, read by a thread each, and kept within bounds. What follows
-an interruption that could have hidden something counts for nothing: the stream is broken then.
-"""
+"""Streams of Docker engines: events, logs and statistics of a container."""
 
 import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,46 +18,15 @@ _OPEN_AGAIN_EVERY_S: Final = 0.2
 _ENDED_WITHIN_S: Final = 5.0
 
 
-class Streams:
-    """The subscriptions of one run. Thread-safe."""
+class DockerStream:
+    """One subscription, by the SDK. `reach` gives its engine as it is reached now."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], clock: Callable[[], float]) -> None:
-        self._endpoints = endpoints
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._open: dict[Source, _Subscription] = {}
-
-    def open(self, source: Source) -> None:
-        """Subscribe; blocking. What happens after this has returned is seen. A stream that is open
-        stays as it is; one that cannot be opened is broken."""
-        with self._lock:
-            if source in self._open or source.endpoint not in self._endpoints:
-                return
-            subscription = _Subscription(source, self._endpoints[source.endpoint], self._clock)
-            self._open[source] = subscription
-        subscription.start()
-
-    def occurrences(self, source: Source) -> Sequence[Occurrence] | None:
-        """What arrived since it was opened, the oldest first; None where the stream is broken, or was
-        never opened."""
-        with self._lock:
-            subscription = self._open.get(source)
-        return None if subscription is None or subscription.broken else subscription.kept()
-
-    def close(self) -> None:
-        """End all threads."""
-        with self._lock:
-            open_ones = list(self._open.values())
-        for subscription in open_ones:
-            subscription.close()
-        for subscription in open_ones:
-            subscription.join()
-
-
-class _Subscription:
-    def __init__(self, source: Source, endpoint: Endpoint, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, source: Source, reach: Callable[[], Endpoint], clock: Callable[[], float]
+    ) -> None:
         self._source = source
-        self._endpoint = endpoint
+        self._reach = reach
+        self._api = ""
         self._clock = clock
         self._kept: deque[Occurrence] = deque(maxlen=_KEPT_MAX[source.kind])
         self._lock = threading.Lock()
@@ -77,7 +42,9 @@ class _Subscription:
     def start(self) -> None:
         """Subscribe, and read from then on in a thread."""
         try:
-            self._client = _client(self._endpoint)
+            endpoint = self._reach()
+            self._api = endpoint.api
+            self._client = _client(endpoint)
             self._last_time_s = engine_time_s(self._client.info()["SystemTime"]) or 0.0
             self._stream = self._opened()
         except Exception:
@@ -155,7 +122,7 @@ class _Subscription:
             )
         from docker.types import CancellableStream
 
-        url = f"{self._client.base_url}/v{self._endpoint.api}/containers/{name}/stats"
+        url = f"{self._client.base_url}/v{self._api}/containers/{name}/stats"
         answer = self._client.get(url, params={"stream": "true"}, stream=True, timeout=_ANSWER_S)
         answer.raise_for_status()
         return CancellableStream(answer.iter_lines(), answer)
@@ -209,7 +176,7 @@ def _client(endpoint: Endpoint) -> Any:
     import docker
     from docker.tls import TLSConfig
 
-    url: str = endpoint.url
+    url = endpoint.url
     tls: TLSConfig | bool = False
     if endpoint.tls_ca:
         url = "https://" + url.removeprefix("tcp://")

@@ -2,15 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 
 class Cli:
@@ -57,6 +54,13 @@ class Cli:
         out, err = process.communicate(timeout=self.bound_s)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def record(self) -> dict[str, Any]:
+        """What the newest run's report says, as JSON."""
+        done = self.run("report", "last", "--format", "json")
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def journal(self) -> list[dict[str, Any]]:
         """The lines of the newest run's journal, as far as they are whole."""
         runs = sorted(
@@ -70,6 +74,14 @@ class Cli:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one type."""
         return [line["event"] for line in self.journal() if line["event"]["type"] == kind]
+
+    def wait_for_active(self, run: "subprocess.Popen[str]", count: int) -> None:
+        """Wait until so many faults of a run are active."""
+        end_s = time.monotonic() + self.bound_s
+        while len(self.events("fault_active")) < count:
+            assert run.poll() is None, "".join(run.communicate())
+            assert time.monotonic() < end_s, self.events("fault_active")
+            time.sleep(0.05)
 
     def marks(self) -> list[str]:
         """The marks of the process targets of the newest run."""
@@ -101,13 +113,3 @@ class Cli:
         ]
         assert len(found) == 1, found
         return found[0]
-
-
-@pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
-    """breakfix as a process, with a home of its own; whatever carries a mark of a run in it is ended at the end."""
-    cli = Cli(tmp_path)
-    yield cli
-    for mark in cli.marks():
-        for pid in cli.carriers(mark):
-            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""What hosts send by themselves, as long as they are well."""
