@@ -41,19 +41,22 @@ for path in "/run/breakfix/$run".* /tmp/breakfix-*/"$run".*; do
 done
 end
 list processes
+# Whether a process is left, and of no command that is at work.
+left() {
+  mark=$(tr '\0' '\n' <"$1" | sed -n 's/^BREAKFIX_MARK=//p')
+  # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
+  first=/proc/${mark##*.} name=
+  if [ -z "$mark" ] || [ "$1" = "$first/environ" ]; then return 1; fi
+  read -r name <"$first/comm"
+  ! { [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; }
+}
 waited=
 for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
-  # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
-  mark=$(tr '\0' '\n' <"$file" | sed -n 's/^BREAKFIX_MARK=//p')
-  first=/proc/${mark##*.} name=
-  # One that is about to become another program has no environment for a moment.
-  if [ "$file" = "$first/environ" ]; then continue; fi
-  read -r name <"$first/comm"
-  if [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
-  # What is ending gets a moment for that: once for all, since the list of them is from before.
+  left "$file" || continue
+  # What is ending, or is about to become another program and has no environment, gets a moment for that.
   [ "$waited" ] || sleep 1
   waited=yes
-  grep -qsz "^BREAKFIX_MARK=$mark" "$file" || continue
+  left "$file" || continue
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done
