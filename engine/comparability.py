@@ -10,6 +10,7 @@ containers and hosts are left out, so that `web-17` is what `web-18` is.
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
@@ -147,7 +148,9 @@ def _target(target: Target, scenario: Scenario) -> Any:
         return ("docker", _classed(found.name), found.labels, service, target.pick)
     if target.ssh is not None:
         hosts = sorted({_classed(name) for name in target.ssh.hosts or ()})
-        return ("ssh", hosts, target.ssh.group, target.pick)
+        inventory = PurePath(target.ssh.hosts_file or "").name
+        source = _placeless(target.ssh.hosts_from.http) if target.ssh.hosts_from else ""
+        return ("ssh", hosts, inventory, source, target.ssh.group, target.pick)
     return ("none",)
 
 
