@@ -30,7 +30,7 @@ def postgresql() -> Iterator[str]:
     """The URL of a database; it ends with the tests."""
     folder = binaries()
     if folder is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+        pytest.fail("These tests need PostgreSQL: apt-get install postgresql", pytrace=False)
     user = getpass.getuser()
     if os.geteuid() == 0:
         names = {entry.pw_name for entry in pwd.getpwall()}
