@@ -95,6 +95,7 @@ class Script(Fault, Repair, frozen=True, kw_only=True):
             effect=(effect,),
             undo=(self._op(facts, self.undo),),
             gone=(self._check(facts, self.check, in_effect=False),),
+            undo_unseen=True,
         )
 
     def _op(self, facts: HostFacts, command: Command) -> ExecOp:
