@@ -14,8 +14,9 @@ from tests.integration.crash.cases import Case
 from tests.integration.crash.host_arena import on_a_host
 from tests.integration.crash.matrix import (
     ALONE_S,
-    GRACE_S,
+    SOON,
     Arena,
+    Death,
     Kill,
     differences,
     ended_by,
@@ -75,8 +76,8 @@ def _relay(sshd: SshServer, number: int, control: Path) -> Iterator[int]:
 
 def _cut(folder: Path, control: Path, arena: Arena, cut: Cut) -> Kill:
     before = arena.survey()
-    environ = {"CRASH_RELAY": str(control), "CRASH_GRACE_S": str(GRACE_S)}
-    engine = start(folder, arena, cut.point, cut.who, environ=environ)
+    environ = {**SOON, "CRASH_RELAY": str(control)}
+    engine = start(folder, arena, Death(point=cut.point, who=cut.who, environ=environ))
     happened = _reached(folder, cut.point, engine)
     time.sleep(ALONE_S)
     residue = [f"on the host: {left}" for left in wait_for_switches(folder, arena, before)]

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -34,10 +35,10 @@ class Runner:
     def __init__(self, ssh: SshHosts) -> None:
         self.ssh = ssh
 
-    def run(self, op: Op) -> Outcome:
+    def run(self, op: Op, *, stop: threading.Event | None = None) -> Outcome:
         """As a vehicle does."""
         assert isinstance(op, ExecOp) and op.target is not None
-        return self.ssh.run(op.target.endpoint, op)
+        return self.ssh.run(op.target.endpoint, op, stop)
 
 
 def login(host: Host) -> str:
@@ -132,7 +133,7 @@ def _processes(name: str) -> list[tuple[int, str]]:
 
 def _contents(folder: Path) -> dict[str, str]:
     """All that is in a folder, with the sums of the files."""
-    found = {}
+    found: dict[str, str] = {}
     for parent, folders, files in os.walk(folder):
         inside = Path(parent).relative_to(folder)
         found |= {str(inside / name): "folder" for name in folders}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from breakfix.engine.events import FaultEnded, RunEnded
 from breakfix.engine.journal import has_begun, read, verify
@@ -23,8 +23,19 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 GRACE_S = 4.0
 """How much later than the engine a dead-man switch ends a fault, where it is to do so alone."""
+SOON = {"CRASH_GRACE_S": str(GRACE_S)}
 ALONE_S = GRACE_S + 3.0
 """When it has: a fault is held for 0.2 s."""
+
+
+class Death(Struct, frozen=True, kw_only=True):
+    """Where, and of whom: as the arguments of killed_engine.py are, and its environment. `prefix` is a command that
+    runs the engine."""
+
+    point: str = "none"
+    who: str = "engine"
+    prefix: tuple[str, ...] = ()
+    environ: dict[str, str] = {}
 
 
 class Kill(Struct, frozen=True, kw_only=True):
@@ -50,7 +61,7 @@ class Arena(Struct, frozen=True, kw_only=True):
 def points(arena: Arena) -> list[str]:
     """Every point that a run passes which nobody kills."""
     with tempfile.TemporaryDirectory(prefix="breakfix-crash-") as folder:
-        engine = start(Path(folder), arena, "none", "engine")
+        engine = start(Path(folder), arena, Death())
         engine.communicate(timeout=BOUND_S)
         assert engine.returncode in (0, 3), engine.returncode
         return (Path(folder) / "passed").read_text().split()
@@ -63,12 +74,12 @@ def kill_at(arena: Arena, point: str, who: str, prefix: Sequence[str] = ()) -> K
     with tempfile.TemporaryDirectory(prefix="breakfix-crash-") as name:
         folder = Path(name)
         before = arena.survey()
-        whom, environ = who, {}
+        death = Death(point=point, who=who, prefix=tuple(prefix))
         if who == "alone":
-            whom, environ = "both", {"CRASH_GRACE_S": str(GRACE_S)}
-        engine = start(folder, arena, point, whom, prefix, environ)
+            death = structs.replace(death, who="both", environ=SOON)
+        engine = start(folder, arena, death)
         engine.communicate(timeout=BOUND_S)
-        return _killed(folder, arena, before, engine.returncode, point, who)
+        return _killed(folder, arena, before, _Died(point, who, engine.returncode))
 
 
 def kill_after(arena: Arena, delay_s: float, who: str) -> Kill:
@@ -76,8 +87,7 @@ def kill_after(arena: Arena, delay_s: float, who: str) -> Kill:
     with tempfile.TemporaryDirectory(prefix="breakfix-crash-") as name:
         folder = Path(name)
         before = arena.survey()
-        environ = {"CRASH_GRACE_S": str(GRACE_S)} if who == "alone" else {}
-        engine = start(folder, arena, "none", who, environ=environ)
+        engine = start(folder, arena, Death(environ=SOON if who == "alone" else {}))
         try:
             engine.wait(delay_s)
         except subprocess.TimeoutExpired:
@@ -87,25 +97,19 @@ def kill_after(arena: Arena, delay_s: float, who: str) -> Kill:
                         os.kill(pid, signal.SIGKILL)
             engine.kill()
         engine.communicate(timeout=BOUND_S)
-        return _killed(folder, arena, before, engine.returncode, f"after {delay_s:.3f} s", who)
+        died = _Died(f"after {delay_s:.3f} s", who, engine.returncode)
+        return _killed(folder, arena, before, died)
 
 
-def start(
-    folder: Path,
-    arena: Arena,
-    point: str,
-    who: str,
-    prefix: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
-) -> "subprocess.Popen[bytes]":
+def start(folder: Path, arena: Arena, death: Death) -> "subprocess.Popen[bytes]":
     """Start an engine that dies at a point, with all that it keeps in a folder."""
     (folder / "scenario.yaml").write_text(arena.scenario)
-    command: list[str | Path] = [*prefix, sys.executable, SCRIPT, point, who, folder / "passed"]
-    command += ["run", "--yes", folder / "scenario.yaml"]
+    command: list[str | Path] = [*death.prefix, sys.executable, SCRIPT, death.point, death.who]
+    command += [folder / "passed", "run", "--yes", folder / "scenario.yaml"]
     with (folder / "said").open("wb") as said:
         return subprocess.Popen(
             command,
-            env=_environ(folder) | dict(environ or {}),
+            env=_environ(folder) | death.environ,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -192,21 +196,28 @@ def _environ(folder: Path) -> dict[str, str]:
     }
 
 
-def _killed(
-    folder: Path, arena: Arena, before: Mapping[str, str], code: int, point: str, who: str
-) -> Kill:
+class _Died(Struct, frozen=True):
+    point: str
+    who: str
+    code: int
+
+
+def _killed(folder: Path, arena: Arena, before: Mapping[str, str], died: _Died) -> Kill:
     residue = wait_until_over(folder)
-    if who == "alone":
+    if died.who == "alone":
         # Not one look before: until then nobody but the switches may have done anything.
         time.sleep(ALONE_S)
         residue += [f"before recovery: {left}" for left in wait_for_switches(folder, arena, before)]
-    if who in ("both", "alone"):
+    if died.who in ("both", "alone"):
         residue += recover(folder)
     residue += differences(before, arena.survey())
     residue += residue_of(folder, arena)
-    happened = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
     return Kill(
-        point=point, who=who, happened=happened, residue=tuple(residue), ended_by=ended_by(folder)
+        point=died.point,
+        who=died.who,
+        happened=died.code in (-signal.SIGKILL, 128 + signal.SIGKILL),
+        residue=tuple(residue),
+        ended_by=ended_by(folder),
     )
 
 

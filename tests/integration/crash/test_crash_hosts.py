@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 from tests.integration.crash.campaign import WHOLE, Job, jobs, print_counts, require_clean
 from tests.integration.crash.cases import HOST_CASES, Case
 from tests.integration.crash.cut import Cut, cut_at
@@ -51,6 +52,12 @@ CUTS: Final = (
     ("host.script", Cut(point="fault_active#1", who="nobody", join="soon")),
     ("disk.fill", Cut(point="sent#2", who="both")),
     ("process.kill on a host", Cut(point="undo_tried#1", who="engine", join="soon")),
+)
+WAYS: Final = (
+    Cut(point="", who="nobody", join="soon"),
+    Cut(point="", who="engine", join="soon"),
+    Cut(point="", who="engine", join="late"),
+    Cut(point="", who="both", join="late"),
 )
 CUT_AT: Final = (
     "before_op#1", "sent#1", "before_op#2", "sent#2", "after_op#2", "fault_active#1", "sent#3", "sent#4",
@@ -145,13 +152,7 @@ def cuts(hosts: Hosts, case: Case) -> Iterator[tuple[str, Callable[[], Kill]]]:
     """Where a host is cut off."""
     chosen = [cut for name, cut in CUTS if name == case.name]
     if WHOLE and case.kind == "host":
-        ways: list[Cut] = [
-            Cut(point="", who=who, join=join)
-            for who, join in (("nobody", "soon"), ("engine", "soon"), ("engine", "late"), ("both", "late"))
-        ]
-        chosen = [
-            Cut(point=point, who=way.who, join=way.join) for point in CUT_AT for way in ways
-        ]
+        chosen = [structs.replace(way, point=point) for point in CUT_AT for way in WAYS]
     for cut in chosen:
         yield f"{case.name}, cut", partial(hosts.cut, case, cut)
 

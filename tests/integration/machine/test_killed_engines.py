@@ -1,0 +1,65 @@
+"""The crash matrix on a whole machine: an engine is killed at work on its units, its clock, its life.
+
+A few kills, each one of another kind; with BREAKFIX_CRASH=whole (``make crash``) more of them.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.crash.campaign import WHOLE, print_counts, require_clean
+from tests.integration.crash.cases import MACHINE_CASES, Case
+from tests.integration.crash.host_arena import login, told_by
+from tests.integration.crash.matrix import Arena, Kill, kill_at
+from tests.integration.vm import Machine
+
+COUNTS: dict[str, list[Kill]] = {}
+SETTLE_S = 60.0
+APPLYING = "sent#2"
+"""The apply op of a fault with a switch is the second that changes something."""
+
+SHORT = {
+    "systemd.stop": [("engine", "after_op#2")],
+    "systemd.kill": [("both", APPLYING)],
+    "clock.skew": [("alone", "fault_active#1")],
+    "host.reboot": [("engine", "sent#1")],
+}
+WAYS = ("engine", "both", "alone")
+POINTS = ("after_op#1", APPLYING, "after_op#2", "fault_active#1", "sent#4", "undo_tried#1")
+
+
+@pytest.fixture
+def arena(machine: Machine, whole: set[str], request: pytest.FixtureRequest) -> Iterator[Arena]:
+    """A scenario on the machine, which is surveyed by a test that knows nothing of the engine."""
+    case: Case = request.param
+    host = machine.host
+    scenario = case.scenario(f"ssh: {{hosts: [{host.address}], {login(host)}}}")
+
+    def survey() -> dict[str, str]:
+        end_s = time.monotonic() + SETTLE_S
+        # A session or a helper of systemd may be about to end.
+        while (now := machine.survey()) != whole and time.monotonic() < end_s:
+            time.sleep(1)
+        return dict.fromkeys(now, "there")
+
+    with told_by(host) as left_of:
+        yield Arena(scenario=scenario, survey=survey, left_of=left_of)
+
+
+@pytest.mark.parametrize("arena", MACHINE_CASES, ids=lambda case: case.name, indirect=True)
+def test_nothing_is_left_on_a_machine(arena: Arena, request: pytest.FixtureRequest) -> None:
+    """Whoever was killed, and whatever had to end it."""
+    name = request.node.callspec.id
+    todo = SHORT[name]
+    if WHOLE:
+        todo = todo + [(who, point) for who in WAYS for point in POINTS]
+    found = COUNTS[name] = [kill_at(arena, point, who) for who, point in todo]
+    require_clean(found, len(SHORT[name]))
+    for kill in found:
+        if kill.who == "alone" and kill.point == "fault_active#1" and name != "host.reboot":
+            assert kill.ended_by == ("expiry",), kill
+
+
+def test_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the kills."""
+    print_counts(capsys, "crash matrix on a machine", COUNTS)
