@@ -70,7 +70,7 @@ def on_a_host(sshd: SshServer, case: Case, number: int, port: int = 0) -> Iterat
     where = f"ssh: {{hosts: [{host.address}], {login(host)}}}"
     if port:
         where = where.replace(host.address, "127.0.0.1").replace(str(host.port), str(port), 1)
-    with _folder() as folder, _victim(sshd) as (name, start), told_by(host) as left_of:
+    with _folder() as folder, victim(sshd) as (name, start), told_by(host) as left_of:
         text = case.scenario(where)
         for word, meant in (("FOLDER", str(folder)), ("VICTIM", name), ("START", start)):
             text = text.replace(word, meant)
@@ -97,7 +97,7 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _victim(sshd: SshServer) -> Iterator[tuple[str, str]]:
+def victim(sshd: SshServer) -> Iterator[tuple[str, str]]:
     """The name of a process of the user of the hosts that is called as no other, and what starts it."""
     name = f"bfx{secrets.token_hex(5)}"
     program = Path(f"/tmp/{name}")
@@ -109,7 +109,7 @@ def _victim(sshd: SshServer) -> Iterator[tuple[str, str]]:
         yield name, f"[{program}, '100000']"
     finally:
         # Also those that were started in its place.
-        for pid, _ in _processes(name):
+        for pid, _ in processes(name):
             os.kill(pid, signal.SIGKILL)
         made.wait()
         program.unlink()
@@ -117,10 +117,10 @@ def _victim(sshd: SshServer) -> Iterator[tuple[str, str]]:
 
 def _states(name: str) -> list[str]:
     """The states (proc(5)) of the processes of a name: whether each can run, or is stopped."""
-    return ["stopped" if state in "Tt" else "runs" for _, state in _processes(name)]
+    return ["stopped" if state in "Tt" else "runs" for _, state in processes(name)]
 
 
-def _processes(name: str) -> list[tuple[int, str]]:
+def processes(name: str) -> list[tuple[int, str]]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -26,7 +26,7 @@ MORE = {
     "systemd.stop": [("both", "sent#4"), ("alone", "after_op#2"), ("both", "after_op#1")],
     "systemd.kill": [("both", APPLYING), ("engine", "sent#4"), ("alone", "fault_active#1")],
     "clock.skew": [("engine", APPLYING), ("both", "after_op#2"), ("alone", "sent#4")],
-    "host.reboot": [("engine", "sent#1"), ("both", "after_op#1"), ("alone", "fault_active#1")],
+    "host.reboot": [("engine", APPLYING), ("both", "after_op#1"), ("alone", "fault_active#1")],
 }
 
 
