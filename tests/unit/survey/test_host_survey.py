@@ -30,7 +30,7 @@ SAID: dict[str, Any] = {
 
 def fields(now_wall_s: float = 1000.0, **said: Any) -> dict[str, str]:
     """The fields of an answer."""
-    return fields_of(Outcome(ok=True, code=0, data={**SAID, **said}), now_wall_s)
+    return fields_of(Outcome(ok=True, code=0, data={**SAID, **said}), (now_wall_s, now_wall_s))
 
 
 def test_the_fields() -> None:
@@ -73,7 +73,7 @@ def test_the_fields() -> None:
 )
 def test_a_host_that_cannot_be_asked_is_unknown(outcome: Outcome, why: str) -> None:
     """With the reason."""
-    assert why in fields_of(outcome, 0.0)["unknown"]
+    assert why in fields_of(outcome, (0.0, 0.0))["unknown"]
 
 
 @pytest.fixture
@@ -126,6 +126,7 @@ REBOOT = ReboundFacts(at_s=(2, 2), target="db", cause="reboot", old="b1", new="b
         ({}, []),
         ({"clock": "-2 s from ours"}, []),
         ({"clock": "+3 s from ours"}, ["residue"]),
+        ({"clock": "-6 s from ours, give or take 4 s"}, []),
         ({"boot": "b2"}, ["residue"]),
         ({"time sync": "none"}, ["residue"]),
         ({"failed unit x.service": ""}, []),
