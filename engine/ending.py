@@ -147,13 +147,16 @@ def _disarm_patiently(fault: OpenFault, vehicles: Vehicle) -> _Switch:
     return switch
 
 
-def _cause(seen: Seen, switch: _Switch, *, repaired: bool) -> EndedBy:
-    """What ended a fault that nobody undid."""
+def _cause(seen: Seen, switch: _Switch, fault: OpenFault, *, repaired: bool) -> EndedBy:
+    """What ended a fault that is over before it was undone. One whose end had begun was undone by whoever died
+    then."""
     if repaired:
         return "repair"
     if seen.reborn or switch.restarted:
         return "restart"
-    return "expiry" if switch.ended_it else "self"
+    if switch.ended_it:
+        return "expiry"
+    return "engine" if fault.ending else "self"
 
 
 def end_if_gone(
@@ -169,7 +172,7 @@ def end_if_gone(
     switch = _disarm(fault, Attempted(vehicles))
     if switch.error:
         return fault
-    cause = _cause(seen, switch, repaired=repaired)
+    cause = _cause(seen, switch, fault, repaired=repaired)
     _note(journal, _ended(fault, cause, between, seen.detail, "engine"))
     return None
 
@@ -198,7 +201,7 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
         switch = _disarm_patiently(fault, vehicles)
         if switch.error:
             return _noted(journal, _still_armed(fault, switch, by))
-        cause = _cause(seen, switch, repaired=fault.repaired_at_s is not None)
+        cause = _cause(seen, switch, fault, repaired=fault.repaired_at_s is not None)
         return _noted(journal, _ended(fault, cause, between, seen.detail, by))
     return _undo_until_gone(fault, journal, vehicles, asked_at_s, by)
 

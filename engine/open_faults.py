@@ -8,6 +8,7 @@ from breakfix.engine.events import (
     FaultActive,
     FaultApplied,
     FaultEnded,
+    FaultEnding,
     FaultIntended,
     Line,
     MarkGone,
@@ -21,12 +22,13 @@ from breakfix.engine.events import (
 class OpenFault(Struct, frozen=True, kw_only=True):
     """A fault that was intended and not yet seen gone. `open_at_s` is the last instant at which it was
     surely there, `repaired_at_s` when a repair on its target last succeeded since. `applied`: its ops ran, and
-    none of them was refused."""
+    none of them was refused. `ending`: its end had begun, and it is not known what came of that."""
 
     intent: FaultIntended
     started_at_s: float | None = None
     applied: bool = False
     active: bool = False
+    ending: bool = False
     open_at_s: float | None = None
     repaired_at_s: float | None = None
 
@@ -57,6 +59,8 @@ def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
             )
         elif isinstance(event, FaultActive) and event.fault in found:
             found[event.fault] = structs.replace(found[event.fault], active=True)
+        elif isinstance(event, FaultEnding) and event.fault in found:
+            found[event.fault] = structs.replace(found[event.fault], ending=True)
         elif isinstance(event, FaultEnded):
             found.pop(event.fault, None)
         elif isinstance(event, RepairIntended):

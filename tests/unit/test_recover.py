@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from breakfix.engine.errors import JournalError
-from breakfix.engine.events import FaultIntended, RepairIntended, RunStarted, WriterTaken
+from breakfix.engine.events import FaultIntended, RepairIntended, RunEnded, RunStarted, WriterTaken
 from breakfix.engine.journal import Journal, is_this_machine, read
 from breakfix.engine.open_runs import open_run
 from breakfix.engine.ops import Check, ExecOp, FileOp, Plan
@@ -96,6 +96,21 @@ def test_from_another_machine_nothing_is_touched(
     assert "NOT undone: Not here: the run was on another machine" in said
     assert said.endswith(f"By hand: rm {tmp_path}/broken")
     assert (tmp_path / "broken").exists()
+
+
+def test_what_could_not_be_undone_may_be_undone_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier writer has said was left is looked at again: then all is clean."""
+    monkeypatch.setattr("breakfix.engine.ending.UNDO_PAUSE_S", 0.0)
+    path = died(tmp_path)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("breakfix.engine.recover.is_this_machine", lambda writer: False)
+        assert not recover(path, "recover", wait=False).clean
+    done = recover(path, "recover", wait=False)
+    assert done.clean, done.said
+    last = read(path)[-1].event
+    assert isinstance(last, RunEnded) and not last.residue
 
 
 def test_a_machine_is_known_by_its_boot_or_its_id(tmp_path: Path) -> None:

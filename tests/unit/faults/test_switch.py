@@ -12,7 +12,7 @@ from tests.local_host import LocalHost, local_facts
 from breakfix.engine import deadman
 from breakfix.engine.action import HostFacts
 from breakfix.engine.ending import end, end_if_gone
-from breakfix.engine.events import FaultEnded, FaultIntended, FaultResidue
+from breakfix.engine.events import FaultEnded, FaultEnding, FaultIntended, FaultResidue
 from breakfix.engine.faults import inject
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.journal import Journal, read
@@ -122,6 +122,19 @@ def test_an_end_by_the_engine_takes_the_switch_away(
     assert host.sent[-1] == intent.plan.disarm[-1]
     assert not Path(state_dir(facts, root=False)).exists()
     assert host.run(intent.plan.apply[0]).code == 65
+
+
+def test_what_a_dead_engine_had_undone_was_ended_by_the_engine(
+    intent: FaultIntended, journal: Journal
+) -> None:
+    """Its end had begun, and the switch had not fired: it did not end by itself."""
+    host = Watched()
+    go(intent, journal, host)
+    journal.append(FaultEnding(fault=intent.fault, why="its time is over"))
+    for op in intent.plan.undo:
+        assert host.run(op).ok
+    came = end(opened(journal), journal, host, why="its engine is gone", by="recover")
+    assert isinstance(came, FaultEnded) and came.ended_by == "engine"
 
 
 @pytest.mark.parametrize(

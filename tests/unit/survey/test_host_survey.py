@@ -83,7 +83,10 @@ def run_id() -> Iterator[str]:
     folder = Path(f"/tmp/breakfix-{os.getuid()}/{name}.step.0")
     folder.mkdir(parents=True)
     process = subprocess.Popen(["sleep", "60"], env={**os.environ, "BREAKFIX_MARK": f"{name}.aa.1"})
-    other = subprocess.Popen(["sleep", "60"], env={**os.environ, "BREAKFIX_MARK": "another.aa.1"})
+    # What was started by sudo is said how, and carries the mark no more.
+    words = {"SUDO_COMMAND": f"/usr/bin/env BREAKFIX_MARK={name}.dd.1 sh -c x"}
+    others = {**os.environ, "BREAKFIX_MARK": "another.aa.1", **words}
+    other = subprocess.Popen(["sleep", "60"], env=others)
     script = f"export BREAKFIX_MARK={name}.cc.$$; exec sh -c 'sleep 60; :'"
     at_work = subprocess.Popen(["sh", "-c", script], start_new_session=True)
     yield name

@@ -90,11 +90,14 @@ def test_as_root_the_name_of_a_program_is_no_variable() -> None:
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_all_of_a_mark_is_ended_and_nothing_else(shell: list[str]) -> None:
-    """Also who ignores SIGTERM, has left the session, or has a mark of which this is the beginning."""
+    """Also who ignores SIGTERM, or has left the session; not who has a mark of which this is the beginning, nor
+    what was started by sudo and carries the mark no more, but in the words of the command (SUDO_COMMAND)."""
     mark = f"test{os.getpid()}.{os.urandom(4).hex()}"
     text = "trap '' TERM; setsid sleep 300 & sleep 300 & wait"
     marked = subprocess.Popen(["sh", "-c", text], env={**os.environ, "BREAKFIX_MARK": f"{mark}.1"})
     other = subprocess.Popen(["sleep", "300"], env={**os.environ, "BREAKFIX_MARK": f"{mark}0.1"})
+    words = f"/usr/bin/env BREAKFIX_MARK={mark}.1 sh -c x"
+    started = subprocess.Popen(["sleep", "300"], env={**os.environ, "SUDO_COMMAND": words})
     try:
         _wait_marked(marked, f"{mark}.1")
         done = subprocess.run(
@@ -102,11 +105,11 @@ def test_all_of_a_mark_is_ended_and_nothing_else(shell: list[str]) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert marked.wait(30) == -signal.SIGKILL
-        assert other.poll() is None
+        assert other.poll() is None and started.poll() is None
         held = [path for path in Path("/proc").glob("[0-9]*/environ") if _holds(path, f"{mark}.1")]
         assert not held
     finally:
-        for process in (marked, other):
+        for process in (marked, other, started):
             process.kill()
             process.wait(30)
 
