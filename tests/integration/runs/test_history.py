@@ -149,7 +149,7 @@ def test_a_gate_is_held_against_earlier_runs(cli: Any) -> None:
     assert "no earlier run to compare with" in file["reason"]
     assert gate(cli, *AGAINST, "--inconclusive", "pass")[0] == 0
     (first, *_) = rows(cli)
-    earlier(cli, first, 1.0)
+    earlier(cli, first, 10.0)
     code, file = gate(cli, *AGAINST, "--repeat", "3")
     assert (code, file["verdict"]) == (0, "passed"), file["reason"]
     earlier(cli, first, 0.02)
@@ -170,7 +170,7 @@ def test_a_row_of_the_file_is_judged_at_the_end(cli: Any) -> None:
     (compared,) = cli.events("compared")
     assert compared["found"]["why"] == "no earlier run to compare with"
     (first,) = rows(cli)
-    earlier(cli, first, 1.0)
+    earlier(cli, first, 10.0)
     assert "Against earlier runs" in cli.run("plan", path).stdout
     done = cli.run("run", path)
     assert done.returncode == 0, done.stdout
