@@ -24,10 +24,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time in seconds, and the largest resident set, of waited-for children too."""
+    """Wall time in seconds, the largest resident set, and CPU time, of waited-for children too."""
 
     wall_s: float
     memory_bytes: int
+    cpu_s: float = 0.0
 
 
 def cost(command: Command) -> Cost:
@@ -51,7 +52,7 @@ def cost(command: Command) -> Cost:
             said.seek(0)
             words = said.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{' '.join(command.argv)} ended with {process.returncode}: {words}")
-    return Cost(wall_s, usage.ru_maxrss * 1024)
+    return Cost(wall_s, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
 
 def interleaved(commands: Mapping[str, Command], rounds: int) -> dict[str, Cost]:
@@ -67,6 +68,7 @@ def interleaved(commands: Mapping[str, Command], rounds: int) -> dict[str, Cost]
         name: Cost(
             statistics.median(one.wall_s for one in costs),
             int(statistics.median(one.memory_bytes for one in costs)),
+            statistics.median(one.cpu_s for one in costs),
         )
         for name, costs in taken.items()
     }

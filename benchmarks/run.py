@@ -16,6 +16,7 @@ from benchmarks.guardian import recovery
 from benchmarks.journaled import lateness_s, newest_journal, widths_s
 from benchmarks.measured import Command, Cost, cost, interleaved
 from benchmarks.observers import OBSERVERS, load
+from benchmarks.ssh import on_hosts
 from benchmarks.table import MIB, Part, Row, compared, document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +191,10 @@ class Bench:
             ]  # fmt: skip
         return part
 
+    def hosts(self) -> Part:
+        """One command on hundreds of SSH hosts."""
+        return on_hosts(BREAKFIX, self.folder, quick=self.quick)
+
     def widths(self) -> Part:
         """How wide the intervals are that reports give."""
         part = Part(
@@ -277,11 +282,13 @@ def main() -> None:
     """Measure everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; only print")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", metavar="PART", help="one part; only print")
+    options = parser.parse_args()
+    quick, only = options.quick, options.only
     with tempfile.TemporaryDirectory(prefix="breakfix-bench-") as folder:
         bench = Bench(Path(folder), quick=quick)
         say(f"Installing {PEER} into an environment of its own")
-        versions = bench.install_peer()
+        versions = bench.install_peer() if only in (None, "start", "overhead") else "without it"
         parts: list[Part] = []
         failed: list[str] = []
         for measure in (
@@ -291,8 +298,11 @@ def main() -> None:
             bench.jitter,
             bench.guardian,
             bench.observers,
+            bench.hosts,
             bench.widths,
         ):
+            if only not in (None, measure.__name__):
+                continue
             say(f"Measuring: {measure.__name__}")
             try:
                 parts.append(measure())
@@ -303,7 +313,7 @@ def main() -> None:
     sys.stdout.write(page)
     if failed:
         raise SystemExit(f"Could not be measured: {', '.join(failed)}. Nothing was written.")
-    if not quick:
+    if not quick and only is None:
         (ROOT / "docs" / "benchmarks.md").write_text(page)
         say("Written to docs/benchmarks.md")
 

@@ -82,7 +82,7 @@ put_commands() {
   quote "$dir"
   printf '%s\n' '
 rm -f "$dir/open"
-: >"$dir/fired"
+true >"$dir/fired"
 run() { "$@" </dev/null >>"$dir/log" 2>&1 || ok=no; }
 tries=0 ok=no
 while [ "$ok" = no ] && [ "$tries" -lt 5 ]; do
@@ -94,8 +94,8 @@ tries=$((tries + 1)) ok=yes'
 [ "$ok" = yes ] || exit 1'
   put_commands "$others" "$@"
   shift $(($# - rest))
-  printf '%s\n' 'rm -rf "$dir"; rmdir "${dir%/*}" 2>/dev/null'
-} >"$dir/expire" && sh -n "$dir/expire" && : >"$dir/open" || {
+  printf '%s\n' 'rm -rf "$dir" && { rmdir "${dir%/*}" 2>/dev/null || true; }'
+} >"$dir/expire" && sh -n "$dir/expire" && true >"$dir/open" || {
   rm -rf "$dir"
   refuse "$dir cannot be written"
 }

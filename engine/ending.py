@@ -44,6 +44,8 @@ SETTLE_S: Final = 5.0
 """For so long a command that was sent by a dead engine may take to come into effect."""
 SETTLE_LOOK_EVERY_S: Final = 0.1
 PARALLEL_MAX: Final = 32
+HOSTS_MAX: Final = 256
+"""So many hosts at once: one that is dead is waited for, and keeps nobody else from being mended."""
 NOT_FOUND: Final = 404
 
 
@@ -354,7 +356,9 @@ def end_all(
 
     if not by_target:
         return []
-    with ThreadPoolExecutor(min(PARALLEL_MAX, len(by_target))) as pool:
+    on_hosts = any(op.target and op.target.kind == "ssh" for f in faults for op in f.intent.plan.undo)
+    at_once = HOSTS_MAX if on_hosts else PARALLEL_MAX
+    with ThreadPoolExecutor(min(at_once, len(by_target))) as pool:
         return [came for mine in pool.map(one_target, by_target.values()) for came in mine]
 
 

@@ -67,7 +67,7 @@ draft() {
 }
 own() {
   if [ -n "$1" ] && [ "$(stat -c %u:%g -- "$made")" != "$1" ]; then
-    chown -- "$1" "$made" || return 6
+    chown -- "$1" "$made" || { echo "only root can make it a file of $1" >&2; return 6; }
   fi
   chmod -- "$2" "$made" || return 6
 }

@@ -9,7 +9,7 @@ import re
 from msgspec import structs
 
 from breakfix.engine import host_ops
-from breakfix.engine.action import HostFacts, Observation, Port, Source
+from breakfix.engine.action import HostFacts, Observation, Port
 from breakfix.engine.ops import ExecOp, Outcome
 
 NOT_THERE = 3
@@ -62,26 +62,3 @@ def last_line(text: str) -> str:
     """The last line that says something, shortened."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return re.sub(r"\s+", " ", lines[-1])[:200] if lines else ""
-
-
-def lines_seen(
-    port: Port, source: Source, pattern: str, what: str
-) -> tuple[Observation, list[str]]:
-    """What a probe says that waits for a line of a stream in which the regular expression is found, and
-    the lines since t0 that are such."""
-    arrived = port.occurrences(source)
-    if arrived is None:
-        return Observation(holds=None, detail=f"{what} cannot be read"), []
-    wanted = re.compile(pattern)
-    seen = [
-        item for item in arrived if item.arrived_at_s >= port.since_s and wanted.search(item.content)
-    ]
-    if not seen:
-        return Observation(holds=False, detail=f"no line of {what} matches {pattern!r}"), []
-    lines = [item.content for item in seen]
-    found = Observation(
-        holds=True,
-        detail=f"{what}: {lines[0][:200]}",
-        occurred_at_s=seen[0].arrived_at_s,
-    )
-    return found, lines

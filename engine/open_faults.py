@@ -44,11 +44,13 @@ class OpenMark(Struct, frozen=True, kw_only=True):
 def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
     """The faults that were intended and not seen gone, the oldest first. Residue is still open."""
     found: dict[str, OpenFault] = {}
+    of_target: dict[str, list[str]] = {}
     targets: dict[tuple[str, int], str] = {}
     for line in lines:
         event = line.event
         if isinstance(event, FaultIntended):
             found[event.fault] = OpenFault(intent=event)
+            of_target.setdefault(event.target, []).append(event.fault)
         elif isinstance(event, FaultApplied) and event.fault in found:
             found[event.fault] = structs.replace(
                 found[event.fault],
@@ -65,9 +67,9 @@ def open_faults(lines: Iterable[Line]) -> list[OpenFault]:
             targets[event.unit, event.attempt] = event.target
         elif isinstance(event, RepairEnded) and event.ok and not event.put_back:
             target = targets.get((event.unit, event.attempt), "")
-            for name, fault in found.items():
-                if fault.intent.target == target:
-                    found[name] = structs.replace(fault, repaired_at_s=event.ended_at_s)
+            for name in of_target.get(target, ()):
+                if name in found:
+                    found[name] = structs.replace(found[name], repaired_at_s=event.ended_at_s)
     return list(found.values())
 
 

@@ -176,7 +176,7 @@ def _our_side(record: Record) -> Iterator[Finding]:
         )
     elif late := [fault.fault for fault in record.faults if fault.left_to is not None]:
         yield _error(
-            f"Fault {', '.join(late)} was left behind by the run and ended later",
+            f"Fault {_some(late)} was left behind by the run and ended later",
             ("fault", late[0]),
         )
     if record.errors or record.cancelled or record.invalid or record.taken_over:

@@ -1,11 +1,16 @@
-"""Which part of a run the time axis shows: its steps, faults and outages. Warm-up and cool-down may
-be much longer; of them it shows an edge."""
+"""What the time axis of a run shows: the part with its steps, faults and outages, and a row for each unit;
+for a step on many targets, one for all of it. Warm-up and cool-down may be much longer than the rest; of
+them it shows an edge."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from breakfix.engine.timeline.facts import Interval, OutageFacts
+from msgspec import Struct
+
+from breakfix.engine.timeline.facts import Interval, OutageFacts, UnitFacts
 from breakfix.engine.timeline.record import Record
+from breakfix.reports.fan_out import faults_of, shares, unit_spans, wide_units
+from breakfix.reports.wording import unit_name
 
 _ROOM: Final = 0.02
 _EDGE: Final = 0.1
@@ -14,6 +19,40 @@ _EDGE: Final = 0.1
 _REACH: Final = 3
 """An outage apart from all steps is shown where it is not further away than so many times their
 length."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A row of the axis: a unit that began, or all that began of a step on `total` targets."""
+
+    label: str
+    phase: str
+    units: tuple[UnitFacts, ...]
+    total: int = 1
+
+
+def rows(record: Record) -> list[Row]:
+    """A row for everything that began, in the order of its start."""
+    wide = wide_units(record)
+    found = [
+        Row(label=unit_name(unit, record), phase=unit.phase, units=(unit,))
+        for unit in record.units
+        if unit.started_at_s is not None and unit.step not in wide
+    ]
+    for step, units in wide.items():
+        if begun := tuple(unit for unit in units if unit.started_at_s is not None):
+            label = f"{step} ({len(units)})"
+            found.append(Row(label=label, phase=units[0].phase, units=begun, total=len(units)))
+    return sorted(found, key=_start)
+
+
+def at_work(row: Row, record: Record, span: Interval, cells: int) -> list[float]:
+    """For each of so many parts of the axis, the share of a wide row's units that was at work."""
+    spans = unit_spans(row.units, faults_of(record), record.run.ended_at_s[1])
+    return shares(spans, row.total, span, cells)
+
+
+def _start(row: Row) -> Interval:
+    return min(unit.started_at_s for unit in row.units if unit.started_at_s is not None)
 
 
 def axis_span(record: Record) -> Interval:

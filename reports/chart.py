@@ -2,20 +2,26 @@
 for each observer."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
-from breakfix.engine.timeline.facts import Interval, ObserverFacts, UnitFacts
+from breakfix.engine.timeline.facts import FaultFacts, Interval, ObserverFacts, UnitFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.reports import bands
-from breakfix.reports.axis import axis_span
+from breakfix.reports.axis import Row, at_work, axis_span, rows
+from breakfix.reports.fan_out import faults_of, outage_spans, shares, wide_outages
 from breakfix.reports.palette import data_file, light, variables
-from breakfix.reports.wording import detailed, unit_name
+from breakfix.reports.wording import detailed
 
 ROWS_MAX: Final = 36
 _SAMPLES_MAX: Final = 2000
 _BARS_MAX: Final = 600
+_CELLS: Final = 240
+"""A row of many units is drawn in so many parts."""
+
 _ROW_PX: Final = 24
 _CHAR_PX: Final = 7.6
 _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 30, 30, 28
@@ -85,13 +91,13 @@ def _draw(
     record: Record, width_px: int, *, narrow: bool, background: bool
 ) -> tuple[str, int] | None:
     span = axis_span(record)
-    rows = list(_rows(record, span))
+    drawn = list(_rows(record, span))
     watched = [one for one in bands.shown(record) if one.spans]
-    if not rows and not watched:
+    if not drawn and not watched:
         return None
     import vl_convert
 
-    labels = [label for label, _ in rows]
+    labels = [label for label, _, _ in drawn]
     if watched:
         labels += [_OBSERVERS, *(observer.probe for observer in watched)]
     label_px = min(_LABEL_PX_MAX[narrow], max(map(len, labels)) * _CHAR_PX + 20)
@@ -114,15 +120,18 @@ def _draw(
             {
                 "row": index,
                 "label": _cut(label, chars),
-                "color": light("muted" if index == len(rows) else "ink"),
+                "color": light("muted" if index == len(drawn) else "ink"),
             }
             for index, label in enumerate(labels)
         ],
         "bars": [
-            {"row": index, **bar} for index, (_, bars) in enumerate(rows) for bar in bars
+            {"row": index, **bar} for index, (_, bars, _) in enumerate(drawn) for bar in bars
         ],
-        **_observed(watched, record, span, len(rows) + 1),
-        "samples": list(_samples(record, [label for label, _ in rows], span)),
+        "crowds": [
+            {"row": index, **bar} for index, (_, _, crowd) in enumerate(drawn) for bar in crowd
+        ],
+        **_observed(watched, record, span, len(drawn) + 1),
+        "samples": list(_samples(record, len(drawn), span)),
         "marks": [
             {"at_s": (pair[0] + pair[1]) / 2, "lower_s": pair[0], "upper_s": pair[1]}
             for _, pair in marks
@@ -154,32 +163,67 @@ def _observed(
 # --- rows and bars ---
 
 
-def shown_units(record: Record) -> list[UnitFacts]:
-    """The units that get a row: those that began, by their start; waits give way to the others."""
-    begun = [unit for unit in record.units if unit.started_at_s is not None]
-    if len(begun) > ROWS_MAX:
-        begun = [unit for unit in begun if unit.phase != "wait"] or begun
-    return sorted(begun, key=lambda unit: unit.started_at_s or (0.0, 0.0))[:ROWS_MAX]
+def shown_rows(record: Record) -> list[Row]:
+    """The rows that are drawn: the first by their start; waits give way to the others."""
+    found = rows(record)
+    if len(found) > ROWS_MAX:
+        found = [row for row in found if row.phase != "wait"] or found
+    return found[:ROWS_MAX]
 
 
-def _rows(record: Record, span: Interval) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A row for each probe with outages that no observer saw, and for each unit."""
-    outages: dict[str, list[dict[str, Any]]] = {}
-    units = shown_units(record)
+Drawn = tuple[str, list[dict[str, Any]], list[dict[str, Any]]]
+"""A row's label, its bars, and of a row of many units what tells how many of them were at work."""
+
+
+def _rows(record: Record, span: Interval) -> Iterator[Drawn]:
+    """A row for each probe with outages that no observer saw, and for each unit or wide step."""
+    steps = shown_rows(record)
+    if steps:
+        yield from list(_outage_rows(record, span))[: ROWS_MAX // 3]
+    faults = faults_of(record)
     end_s = record.run.ended_at_s[1]
-    if units:
-        for outage in record.outages:
-            if outage.observer:
-                continue
-            name = f"{outage.probe} bad" + (f" on {outage.target}" if outage.target else "")
-            ended = outage.end_at_s or (outage.last_bad_at_s, end_s)
-            outages.setdefault(name, []).extend(
-                _bars("bad", outage.start_at_s, ended)
-            )
-    for name, bars in list(outages.items())[: ROWS_MAX // 3]:
-        yield name, _blurred(_on_axis(bars, span), span)
-    for unit in units:
-        yield unit_name(unit, record), _on_axis(_unit_bars(unit, record, end_s), span)
+    for row in steps:
+        if row.total > 1:
+            found = at_work(row, record, span, _CELLS)
+            yield row.label, [], list(_crowd(_PHASE_ROLE.get(row.phase, "wait"), found, span))
+            continue
+        (unit,) = row.units
+        yield row.label, _on_axis(_unit_bars(unit, faults.get(unit.unit, ()), end_s), span), []
+
+
+def _outage_rows(record: Record, span: Interval) -> Iterator[Drawn]:
+    end_s = record.run.ended_at_s[1]
+    wide = wide_outages(record)
+    for probe, found in wide.items():
+        targets = len({outage.target for outage in found})
+        down = shares(outage_spans(found, end_s), targets, span, _CELLS)
+        yield f"{probe} bad ({targets})", [], list(_crowd("bad", down, span))
+    narrow: dict[str, list[dict[str, Any]]] = {}
+    for outage in record.outages:
+        if outage.observer or (outage.target and outage.probe in wide):
+            continue
+        name = f"{outage.probe} bad" + (f" on {outage.target}" if outage.target else "")
+        ended = outage.end_at_s or (outage.last_bad_at_s, end_s)
+        narrow.setdefault(name, []).extend(_bars("bad", outage.start_at_s, ended))
+    for name, bars in narrow.items():
+        yield name, _blurred(_on_axis(bars, span), span), []
+
+
+def _crowd(role: str, found: Sequence[float], span: Interval) -> Iterator[dict[str, Any]]:
+    """Stretches in which the same share of a step's units was at work, in twentieths."""
+    width_s = (span[1] - span[0]) / len(found)
+    at = 0
+    for share, cells in groupby(math.ceil(share * 20 - 1e-9) / 20 for share in found):
+        length = len(list(cells))
+        if share:
+            from_s = span[0] + at * width_s
+            yield {
+                "from_s": from_s,
+                "to_s": from_s + length * width_s,
+                "color": light(role),
+                "strength": 0.12 + 0.88 * share,
+            }
+        at += length
 
 
 def _on_axis(bars: Iterable[dict[str, Any]], span: Interval) -> list[dict[str, Any]]:
@@ -191,10 +235,12 @@ def _on_axis(bars: Iterable[dict[str, Any]], span: Interval) -> list[dict[str, A
     ]
 
 
-def _unit_bars(unit: UnitFacts, record: Record, end_s: float) -> Iterator[dict[str, Any]]:
+def _unit_bars(
+    unit: UnitFacts, faults: Iterable[FaultFacts], end_s: float
+) -> Iterator[dict[str, Any]]:
     if unit.phase == "inject":
-        for fault in record.faults:
-            if fault.unit == unit.unit and fault.applied_at_s is not None:
+        for fault in faults:
+            if fault.applied_at_s is not None:
                 yield from _bars("fault", fault.applied_at_s, fault.ended_at_s or (end_s, end_s))
         return
     started = unit.started_at_s or (0.0, 0.0)
@@ -230,13 +276,19 @@ def _blurred(bars: list[dict[str, Any]], span: Interval) -> list[dict[str, Any]]
     return merged
 
 
-def _samples(record: Record, rows: list[str], span: Interval) -> Iterator[dict[str, Any]]:
-    names = {unit.unit: unit_name(unit, record) for unit in shown_units(record)}
-    index = {label: row for row, label in enumerate(rows)}
+def _samples(record: Record, count: int, span: Interval) -> Iterator[dict[str, Any]]:
+    """The samples of the units that have a row of their own, which are the last of `count` rows."""
+    shown = shown_rows(record)
+    first = count - len(shown)
+    index = {
+        row.units[0].unit: number
+        for number, row in enumerate(shown, start=first)
+        if row.total == 1
+    }
     thin = len(record.samples) > _SAMPLES_MAX
     last: dict[str, str] = {}
     for sample in record.samples:
-        row = index.get(names.get(sample.unit, ""))
+        row = index.get(sample.unit)
         same = last.get(sample.unit) == sample.state
         last[sample.unit] = sample.state
         if row is None or not span[0] <= sample.at_s[1] <= span[1] or (thin and same):

@@ -1,6 +1,7 @@
 """The graph of a run plan for tools that draw: Mermaid and Graphviz.
 
-A step that fans out is shown with one join, through which what waits for the step is linked.
+A step that fans out is shown with one join, through which what waits for the step is linked; a step on many
+targets is one node.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from msgspec import Struct
 from breakfix.engine.model import Hold, Step
 from breakfix.engine.run_plan import RunPlan, Unit
 from breakfix.engine.values import format_seconds
+from breakfix.reports.fan_out import WIDE
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A unit, or the join of a step that fans out; `lines` is its text."""
+    """A unit, the join of a step that fans out, or all of one on many targets; `lines` is its text."""
 
     id: str
     lines: tuple[str, ...]
@@ -81,17 +83,22 @@ def graph_of(plan: RunPlan) -> tuple[list[Node], list[Edge]]:
     for unit in plan.units:
         members[unit.step].append(unit)
     drawn = {step: units[0].id for step, units in members.items() if len(units) == 1}
+    wide = {step: len(units) for step, units in members.items() if len(units) > WIDE}
+    inside = {unit.id: unit.step for unit in plan.units if unit.step in wide}
     nodes: list[Node] = []
     edges: list[Edge] = []
     for name in dict.fromkeys([*(unit.step for unit in plan.units), *members]):
         step = steps[name]
+        if name in wide:
+            nodes.append(_wide_node(step, wide[name]))
+            continue
         nodes += [_unit_node(step, unit) for unit in members[name]]
         if name not in drawn:
             nodes.append(_join_node(step, len(members[name])))
             edges += [
                 Edge(source=unit.id, target=name, label="", firm=True) for unit in members[name]
             ]
-    edges += _links(plan, drawn)
+    edges += dict.fromkeys(_links(plan, drawn, inside))
     for step in plan.scenario.steps:
         if isinstance(step.hold, Hold):
             source = drawn.get(step.hold.until, step.hold.until)
@@ -101,7 +108,8 @@ def graph_of(plan: RunPlan) -> tuple[list[Node], list[Edge]]:
     return nodes, edges
 
 
-def _links(plan: RunPlan, drawn: dict[str, str]) -> Iterator[Edge]:
+def _links(plan: RunPlan, drawn: dict[str, str], inside: dict[str, str]) -> Iterator[Edge]:
+    """The links between what is drawn; those of `inside` stand for the node of their step."""
     alternatives: dict[tuple[str, int], int] = {}
     for link in plan.links:
         key = (link.unit, link.group)
@@ -109,16 +117,24 @@ def _links(plan: RunPlan, drawn: dict[str, str]) -> Iterator[Edge]:
     for link in plan.links:
         delay = f" + {format_seconds(link.after_s)}" if link.after_s else ""
         yield Edge(
-            source=drawn.get(link.source, link.source),
-            target=link.unit,
+            source=inside.get(link.source, drawn.get(link.source, link.source)),
+            target=inside.get(link.unit, link.unit),
             label=f"{link.milestone}{delay}",
             firm=alternatives[link.unit, link.group] == 1,
         )
 
 
 def _unit_node(step: Step, unit: Unit) -> Node:
-    what = f"wait {step.wait}" if step.phase == "wait" else f"{step.phase} {step.uses}"
-    return Node(id=unit.id, lines=(unit.id, what), phase=step.phase)
+    return Node(id=unit.id, lines=(unit.id, _what(step)), phase=step.phase)
+
+
+def _wide_node(step: Step, total: int) -> Node:
+    lines = (step.id, _what(step), f"on {total} targets, {step.require} of them")
+    return Node(id=step.id, lines=lines, phase=step.phase)
+
+
+def _what(step: Step) -> str:
+    return f"wait {step.wait}" if step.phase == "wait" else f"{step.phase} {step.uses}"
 
 
 def _join_node(step: Step, total: int) -> Node:

@@ -1,18 +1,22 @@
 """A run plan for people: each step with its commands and their undo, and the bounds of the whole."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from breakfix.engine.action import HostFacts
 from breakfix.engine.describe import describe, describe_check
 from breakfix.engine.model import Hold, LocalCommand, Step
-from breakfix.engine.ops import ExecOp
+from breakfix.engine.ops import ExecOp, Plan
 from breakfix.engine.run_plan import Link, RunPlan, TargetSet, Unit
 from breakfix.engine.values import format_seconds, seconds
+from breakfix.reports.fan_out import TARGET, WIDE, without
+from breakfix.reports.ranges import named
 
-UNITS_SHOWN_MAX: Final = 20
-"""Of a step that fans out wider, the rest is counted only."""
-
+_PATH_SHOWN_MAX: Final = 20
+_KINDS_SHOWN_MAX: Final = 20
+_ID_CHARS: Final = 8
+"""What is shorter could stand in a text by chance."""
 _MILESTONES: Final = {
     "active": "is active",
     "succeeded": "has succeeded",
@@ -66,22 +70,35 @@ def _hosts(plan: RunPlan) -> Iterator[str]:
         return
     yield ""
     yield "Hosts"
+    if len(hosts) > WIDE:
+        yield from _many_hosts(hosts)
+        return
     width = max(map(len, hosts))
-    for name, facts in list(hosts.items())[:UNITS_SHOWN_MAX]:
+    for name, facts in hosts.items():
         key, _, where = facts.identity.object_id.partition("@")
-        root = {"login": "is root", "sudo": "root by sudo", "": "never root"}[facts.root]
-        started = "systemd" if facts.systemd else "no systemd"
-        yield f"  {name:<{width}}  {facts.user} at {where}, {root}, {started}, key {key}"
-    if len(hosts) > UNITS_SHOWN_MAX:
-        yield f"  ... and {len(hosts) - UNITS_SHOWN_MAX} more"
+        yield f"  {name:<{width}}  {facts.user} at {where}, {_powers(facts)}, key {key}"
+
+
+def _many_hosts(hosts: Mapping[str, HostFacts]) -> Iterator[str]:
+    """Those that are reached as the same user, and that can the same, together."""
+    kinds: dict[str, list[str]] = {}
+    for name, facts in hosts.items():
+        kinds.setdefault(f"as {facts.user}, {_powers(facts)}", []).append(name)
+    for kind, names in kinds.items():
+        yield f"  {len(names)} hosts {kind}: {named(names, most=10)}"
+
+
+def _powers(facts: HostFacts) -> str:
+    root = {"login": "is root", "sudo": "root by sudo", "": "never root"}[facts.root]
+    return f"{root}, {'systemd' if facts.systemd else 'no systemd'}"
 
 
 def _members(chosen: TargetSet) -> str:
     if chosen.after_setup:
         return "known after set-up"
-    shown = ", ".join(chosen.picked[:UNITS_SHOWN_MAX]) or "none"
-    more = len(chosen.picked) - UNITS_SHOWN_MAX
-    return f"{shown} and {more} more" if more > 0 else shown
+    if len(chosen.picked) > WIDE:
+        return named(chosen.picked, most=10)
+    return ", ".join(chosen.picked) or "none"
 
 
 def _local_commands(title: str, commands: Sequence[LocalCommand]) -> Iterator[str]:
@@ -103,19 +120,66 @@ def _steps(plan: RunPlan) -> Iterator[str]:
         members[unit.step].append(unit)
     for name in dict.fromkeys(unit.step for unit in plan.units):
         units = members[name]
-        for unit in units[:UNITS_SHOWN_MAX]:
-            yield from _unit(plan, steps[name], unit, links.get(unit.id, []))
-        if len(units) > UNITS_SHOWN_MAX:
-            yield f"  ... and {len(units) - UNITS_SHOWN_MAX} more units of {name}"
+        if len(units) > WIDE:
+            yield from _wide(plan, steps[name], units, links)
+            continue
+        for unit in units:
+            head, *rest = _unit(plan, steps[name], unit, links.get(unit.id, []))
+            wave = f", wave {unit.wave + 1}" if steps[name].fan_out is not None else ""
+            yield from (head + wave, *rest)
     for name, units in members.items():
         if not units:
             yield f"  {name}: skipped, its set is empty"
 
 
+def _wide(
+    plan: RunPlan, step: Step, units: Sequence[Unit], links: Mapping[str, Sequence[Link]]
+) -> Iterator[str]:
+    """A step on many targets: one of each kind that differs in more than the name of its target."""
+    kinds: dict[tuple[str, ...], list[Unit]] = {}
+    for unit in units:
+        kinds.setdefault(_kind(plan, unit, links.get(unit.id, [])), []).append(unit)
+    yield f"  {step.id}: {len(units)} units{_waves(units)}"
+    shown = list(kinds.values())[:_KINDS_SHOWN_MAX]
+    for alike in shown:
+        yield from _unit(plan, step, alike[0], links.get(alike[0].id, []))
+        if others := [unit.binding or unit.id for unit in alike[1:]]:
+            yield f"      and alike on {len(others)} more: {named(others, most=10)}"
+    left = len(units) - sum(len(alike) for alike in shown)
+    if left:
+        yield f"  ... and {left} more units of {step.id}, of {len(kinds) - len(shown)} more kinds"
+
+
+def _kind(plan: RunPlan, unit: Unit, links: Sequence[Link]) -> tuple[str, ...]:
+    """What a unit would do, without what is another one on each target: its name, its identity, and what
+    its checks compare with."""
+    preview = unit.preview or Plan()
+    lines = [
+        _begins(links),
+        *(describe(op) for op in (*preview.apply, *preview.undo)),
+        *(
+            f"{check.asked or describe(check.op)} {check.pick} {check.is_}"
+            for check in (*preview.effect, *preview.gone)
+        ),
+        preview.note,
+        plan.dead_man.get(unit.id, ""),
+        *unit.unknown,
+    ]
+    binding = plan.bindings.get(unit.binding or "")
+    own = (binding.identity.object_id, binding.identity.incarnation) if binding is not None else ()
+    for text in own:
+        lines = [line.replace(text, TARGET) for line in lines] if len(text) >= _ID_CHARS else lines
+    return tuple(without(unit.binding or "", line) for line in lines)
+
+
+def _waves(units: Sequence[Unit]) -> str:
+    sizes = Counter(unit.wave for unit in units)
+    return f" in {len(sizes)} waves of at most {max(sizes.values())}" if len(sizes) > 1 else ""
+
+
 def _unit(plan: RunPlan, step: Step, unit: Unit, links: Sequence[Link]) -> Iterator[str]:
     what = f"wait {step.wait}" if step.phase == "wait" else f"{step.phase} {step.uses}"
-    wave = f", wave {unit.wave + 1}" if step.fan_out is not None else ""
-    yield f"  {unit.id}: {what}, {_begins(links)}{wave}"
+    yield f"  {unit.id}: {what}, {_begins(links)}"
     if step.when is not None:
         yield f"      when     {step.when}"
     if (poll := _poll(step)) is not None:
@@ -188,8 +252,8 @@ def _bounds(plan: RunPlan) -> Iterator[str]:
 
 
 def _shortened(path: Sequence[str]) -> Sequence[str]:
-    half = UNITS_SHOWN_MAX // 2
-    if len(path) <= UNITS_SHOWN_MAX:
+    half = _PATH_SHOWN_MAX // 2
+    if len(path) <= _PATH_SHOWN_MAX:
         return path
     return [*path[:half], f"{len(path) - 2 * half} more", *path[-half:]]
 

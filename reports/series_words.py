@@ -9,6 +9,8 @@ from breakfix.engine.statistics import Bounds, Duration, Estimate, Refusal, Summ
 from breakfix.engine.timeline.words import with_interval
 from breakfix.engine.trials import METRICS, MetricName, SeriesRecord, Trial, TrialTime
 from breakfix.engine.values import format_seconds
+from breakfix.reports.fan_out import WIDE
+from breakfix.reports.tables import ROWS_MAX
 from breakfix.reports.wording import Figure
 
 NAMES: Final[dict[MetricName, str]] = {
@@ -66,7 +68,7 @@ def when(series: SeriesRecord) -> str:
 
 
 def trial_lines(series: SeriesRecord) -> list[TrialLine]:
-    """The trials in their order."""
+    """The trials in their order, the first of very many."""
     return [
         TrialLine(
             number=str(number),
@@ -77,7 +79,7 @@ def trial_lines(series: SeriesRecord) -> list[TrialLine]:
             restored=_time(trial.times["time_to_restore_s"]),
             reason=_reason(trial),
         )
-        for number, trial in enumerate(series.trials, 1)
+        for number, trial in enumerate(series.trials[:ROWS_MAX], 1)
     ]
 
 
@@ -109,6 +111,8 @@ def notes(series: SeriesRecord) -> list[str]:
     ]
     if unmeasured and series.trials:
         found.append(f"Not measured in any trial: {', '.join(unmeasured)}.")
+    if (left := len(series.trials) - ROWS_MAX) > 0:
+        found.append(f"{left} more trials are in the JSON record.")
     found.append(
         "Of each trial the longest of its episodes counts, and every interval is wide enough for all "
         "that the samples leave open."
@@ -165,9 +169,9 @@ def _counted(summary: Summary, unknown: int) -> str:
 def _figures(summary: Summary) -> list[Figure]:
     found = []
     if summary.values:
-        found.append(
-            Figure(name="values", value=", ".join(_value(value) for value in summary.values))
-        )
+        shown = ", ".join(_value(value) for value in summary.values[:WIDE])
+        left = len(summary.values) - WIDE
+        found.append(Figure(name="values", value=shown + (f" and {left} more" if left > 0 else "")))
     mean, median = summary.geometric_mean_s, summary.median_s
     if isinstance(mean, Refusal) and isinstance(median, Refusal) and mean == median:
         found.append(Figure(name="mean and median", value=_NOTHING, note=mean.why))

@@ -1,12 +1,14 @@
 """The report for a terminal or a file: plain text, coloured only where that was asked for."""
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
 from breakfix.engine.timeline.facts import Interval, UnitFacts
 from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict
 from breakfix.reports import bands, observers, tables, wording
-from breakfix.reports.axis import axis_span, off_axis
+from breakfix.reports.axis import Row, at_work, axis_span, off_axis, rows
+from breakfix.reports.fan_out import HEADS, SLOW_HEADS, FanOut, fan_outs
 from breakfix.reports.lines import TONES, Piece, printed, table, titled
 
 _PHASE_TONES: Final = {
@@ -29,7 +31,7 @@ def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     name = record.run.scenario or "A run that never began"
     yield [(name, "bold"), (": ", ""), (verdict.verdict, f"bold {TONES[verdict.verdict]}")]
     yield [(f"{verdict.reason} {observers.people_saw(record)}".strip(), "")]
-    for note in verdict.notes[:20]:
+    for note in wording.notes(record, verdict):
         yield [("  also: ", "dim"), (note, "")]
     yield [(wording.certificate(record), "dim")]
     for episode in wording.detailed(record):
@@ -41,6 +43,8 @@ def _lines(record: Record, verdict: Verdict) -> Iterator[list[Piece]]:
     yield from titled("Outages", _outages(record))
     yield from _proofs(record)
     yield from _steps(record)
+    for fan_out in fan_outs(record):
+        yield from titled(f"{fan_out.step} on {fan_out.units} targets", _fan_out(fan_out))
     yield from titled("Guards", [[("  " + line, "")] for line in wording.guards(record)])
     yield from titled(
         "Set-up, teardown and errors", [[("  " + line, "")] for line in wording.trouble(record)]
@@ -87,22 +91,27 @@ def _expectations(verdict: Verdict) -> Iterator[list[Piece]]:
 def _axis(record: Record) -> Iterator[list[Piece]]:
     """A bar for each step: `=` while it ran or its fault was active, `-` while that is not sure; and a
     band for each observer."""
-    units = [unit for unit in record.units if unit.started_at_s is not None]
-    units.sort(key=lambda unit: unit.started_at_s or (0.0, 0.0))
-    first_s, last_s = axis_span(record)
-    rows: list[list[Piece]] = [
+    span = axis_span(record)
+    first_s, last_s = span
+    everything = rows(record)
+    drawn: list[list[Piece]] = [
         [
-            (wording.unit_name(unit, record), ""),
-            (_bar(unit, record, (first_s, last_s)), _PHASE_TONES.get(unit.phase, "dim")),
+            (row.label, ""),
+            (
+                _bar(row.units[0], record, span) if row.total == 1 else _crowd(row, record, span),
+                _PHASE_TONES.get(row.phase, "dim"),
+            ),
         ]
-        for unit in units[:_AXIS_ROWS_MAX]
+        for row in everything[:_AXIS_ROWS_MAX]
     ]
-    left = len(units) - len(rows)
-    observed = list(_bands(record, (first_s, last_s)))
+    left = len(everything) - len(drawn)
+    observed = list(_bands(record, span))
     title = f"Time axis, {first_s:.2f} s to {last_s:.2f} s"
-    yield from titled(title, table([*rows, *observed]))
+    yield from titled(title, table([*drawn, *observed]))
     if left > 0:
         yield [(f"  and {left} more steps", "dim")]
+    if any(row.total > 1 for row in everything[:_AXIS_ROWS_MAX]):
+        yield [("  steps on many targets: 1 to 9 tenths of them at work, = all", "dim")]
     if observed:
         legend = ", ".join(f"{char} {meaning}" for char, meaning in bands.LEGEND)
         for said in (f"observers: {legend}", bands.left_out(record), off_axis(record)):
@@ -125,6 +134,16 @@ def _bar(unit: UnitFacts, record: Record, span: Interval) -> str:
         for instant_s in (start_s, *_span(unit, record, record.run.ended_at_s[1]))
     )
     return " " * begin + "=" * max(1, sure - begin) + "-" * max(0, until - sure)
+
+
+def _crowd(row: Row, record: Record, span: Interval) -> str:
+    """For each character, how many tenths of a step's units were at work."""
+    found = at_work(row, record, span, _AXIS_CHARS)
+    tenths = (math.ceil(share * 10 - 0.5) if share else 0 for share in found)
+    return "".join(
+        " " if not share else "=" if number > 9 else str(max(1, number))
+        for share, number in zip(found, tenths, strict=True)
+    ).rstrip()
 
 
 def _bands(record: Record, span: Interval) -> Iterator[list[Piece]]:
@@ -163,7 +182,8 @@ def _proofs(record: Record) -> Iterator[list[Piece]]:
 
 
 def _steps(record: Record) -> Iterator[list[Piece]]:
-    found = tables.step_lines(record)[:_STEPS_MAX]
+    everything = tables.step_lines(record)
+    found = everything[:_STEPS_MAX]
     rows: list[list[Piece]] = [
         [
             (line.name, ""), (line.phase, _PHASE_TONES.get(line.phase, "dim")), (line.target, ""),
@@ -178,8 +198,31 @@ def _steps(record: Record) -> Iterator[list[Piece]]:
         "outcome", "reason",
     )  # fmt: skip
     yield from titled("Steps", table(rows, head=head))
-    if len(record.units) > len(found):
-        yield [(f"  and {len(record.units) - len(found)} more in the JSON record", "dim")]
+    if left := len(everything) - len(found) + tables.steps_left(record):
+        yield [(f"  and {left} more in the JSON record", "dim")]
+
+
+def _fan_out(told: FanOut) -> Iterator[list[Piece]]:
+    """A step on many targets: how it came out, its times, the slowest, and what went wrong."""
+    yield [(f"  {told.phase} {told.uses}".rstrip(), _PHASE_TONES.get(told.phase, "dim")),
+           (f": {told.outcome}; began {told.began}", "")]  # fmt: skip
+    for group in told.failures:
+        why = f": {group.why}" if group.why else ""
+        yield [(f"  {group.count} {group.what} ", TONES.get(group.what, "dim")),
+               (f"{group.targets}{why}", "")]  # fmt: skip
+    if told.left:
+        yield [(f"  and {told.left} more that went wrong, in the JSON record", "dim")]
+    times: list[list[Piece]] = [
+        [(line.name, ""), (line.units, ""), *((time, "") for time in line.spread)]
+        for line in told.timings
+    ]
+    yield from table(times, head=HEADS)
+    slow: list[list[Piece]] = [
+        [(line.target, ""), (line.took, ""), (line.start, ""), (line.wait, ""), (line.run, ""),
+         (line.check, ""), (line.undo, ""), (line.state, TONES.get(line.state, "dim"))]
+        for line in told.slowest
+    ]  # fmt: skip
+    yield from table(slow, head=SLOW_HEADS)
 
 
 def _observers(record: Record) -> Iterator[list[Piece]]:
@@ -210,8 +253,9 @@ def _outages(record: Record) -> Iterator[list[Piece]]:
         for line in tables.outages(record)[:_STEPS_MAX]
     ]  # fmt: skip
     yield from table(rows, head=("probe", "lasted", "began", "ended", "bad samples", "seen by"))
-    if len(record.outages) > len(rows):
-        yield [(f"  and {len(record.outages) - len(rows)} more in the JSON record", "dim")]
+    left = tables.outages_left(record) + len(tables.outages(record)) - len(rows)
+    if left > 0:
+        yield [(f"  and {left} more in the JSON record", "dim")]
 
 
 def _source(record: Record) -> Iterator[list[Piece]]:

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from breakfix.engine.timeline.facts import GuardFacts, Interval, UnitFacts
-from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row
+from breakfix.engine.timeline.record import EpisodeFacts, Measured, Record, Row, Verdict
 from breakfix.engine.timeline.words import (
     at_instant,
     claim_in_words,
@@ -15,6 +15,8 @@ from breakfix.engine.timeline.words import (
     with_interval,
 )
 from breakfix.engine.values import format_seconds
+from breakfix.reports.fan_out import WIDE, together, wide_units
+from breakfix.reports.ranges import named
 
 MEANINGS: Final = {
     "t0": "fault commanded",
@@ -39,6 +41,10 @@ _PARTS: Final = {
     "repair": "the repair",
     "confirmed": "until it was good for long enough",
 }
+
+
+_NOTES_MAX: Final = 20
+_TROUBLE_MAX: Final = 100
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -205,6 +211,19 @@ def safe_in_words(guard: GuardFacts) -> str:
     return "not safe: a fault was never seen gone" if guard.trip.open_faults else "no fault was open"
 
 
+def notes(record: Record, verdict: Verdict) -> list[str]:
+    """What else weighed in the verdict, the heaviest first; what is alike on many targets once."""
+    told = together(verdict.notes, _many_targets(record))
+    left = len(told) - _NOTES_MAX
+    more = [f"{left} more reasons are in the JSON record."] if left > 0 else []
+    return [*told[:_NOTES_MAX], *more]
+
+
+def _many_targets(record: Record) -> set[str]:
+    """The targets of steps on many of them."""
+    return {unit.target for units in wide_units(record).values() for unit in units}
+
+
 def trouble(record: Record) -> list[str]:
     """Commands of setup and teardown, requests to stop, and errors of our own side."""
     said = []
@@ -213,13 +232,24 @@ def trouble(record: Record) -> list[str]:
         error = f": {command.error}" if command.error else ""
         said.append(f"{command.stage} {' '.join(command.command)} {how}{error}")
     said += [f"stopped at {at_instant(c.at_s)} ({c.source}): {c.why}" for c in record.cancelled]
-    said += [f"error at {at_instant(e.at_s)}: {e.message}" for e in record.errors]
-    said += [
-        f"{c.target}, {c.field}: was {c.before or 'not there'}, is {c.after or 'not there'} "
-        f"({_CHANGES[c.why]})"
-        for c in (record.survey.changes if record.survey is not None else ())
-    ]
-    return said
+    targets = _many_targets(record)
+    messages = [error.message for error in record.errors]
+    told = together(messages, targets)
+    if len(told) == len(messages):
+        told = [f"at {at_instant(e.at_s)}: {e.message}" for e in record.errors]
+    said += [f"error {text}" for text in told[:_TROUBLE_MAX]]
+    if len(told) > _TROUBLE_MAX:
+        said.append(f"{len(told) - _TROUBLE_MAX} more errors are in the JSON record")
+    changes = record.survey.changes if record.survey is not None else ()
+    many = {change.target for change in changes} if len(changes) > WIDE else set()
+    return said + together(
+        (
+            f"{c.target}, {c.field}: was {c.before or 'not there'}, is {c.after or 'not there'} "
+            f"({_CHANGES[c.why]})"
+            for c in changes
+        ),
+        many,
+    )
 
 
 _CHANGES: Final = {
@@ -303,7 +333,7 @@ def _sets(record: Record) -> str:
     if record.plan is None:
         return ""
     return "; ".join(
-        f"{item.name} ({item.share}): {', '.join(item.picked[:10])}" for item in record.plan.sets
+        f"{item.name} ({item.share}): {named(item.picked, most=10)}" for item in record.plan.sets
     )
 
 

@@ -26,7 +26,7 @@ esac
 rest=$((free - want))
 [ "$rest" -ge "$reserve" ] || refuse "$want of the $free free bytes of $path would leave $rest, less than the reserve of $reserve"
 umask 077
-(set -C; : >"$file") 2>/dev/null || refuse "$file cannot be made"
+(set -C; true >"$file") 2>/dev/null || refuse "$file cannot be made"
 echo "$want" >"$dir/wanted" || exit 1
 # Not every file system can reserve space without writing.
 [ "$how" = fallocate ] && fallocate -l "$want" "$file" 2>/dev/null && exit 0

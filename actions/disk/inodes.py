@@ -36,11 +36,11 @@ while [ "$made" -lt "$want" ]; do
   made=$((made + 1)) last=$((made + 1000))
   [ "$last" -le "$want" ] || last=$want
   while [ "$made" -lt "$last" ]; do
-    : >"$here/$made" || exit 1
+    true >"$here/$made" || exit 1
     made=$((made + 1))
   done
 done
-: >"$dir/made"
+true >"$dir/made"
 """
 _SEE: Final = SHELL + SPACE + r"""
 dir=$1 path=$2 own=$3

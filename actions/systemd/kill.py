@@ -28,7 +28,7 @@ spare "$@"
 supports_none "$@"
 pid=$(get MainPID)
 [ "${pid:-0}" -gt 0 ] && look_at "$pid" || refuse "unit $unit is $(get ActiveState) and has no process of its own"
-echo "$pid $start" >"$dir/main" && : >"$dir/broken" || exit 1
+echo "$pid $start" >"$dir/main" && true >"$dir/broken" || exit 1
 systemctl kill --signal="$signal" -- "$unit"
 """
 _SEE = SHELL + r"""

@@ -27,7 +27,7 @@ shift 2
 spare "$@"
 supports_none "$@"
 [ "$(get ActiveState)" = active ] || { echo "unit $unit is $(get ActiveState), not active" >&2; exit 5; }
-: >"$dir/broken" || exit 1
+true >"$dir/broken" || exit 1
 # Not waited for: a unit may take its time, and that it is stopped is looked for anyway.
 systemctl stop --no-block -- "$unit"
 """

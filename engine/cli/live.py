@@ -9,14 +9,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from msgspec import Struct
 
-from breakfix.engine.cli.narration import NORMAL, QUIET, VERBOSE, tell
+from breakfix.engine.cli.crowds import Crowd, Crowds
+from breakfix.engine.cli.narration import NORMAL, QUIET, VERBOSE
 from breakfix.engine.cli.watching import Watching
 from breakfix.engine.events import (
     CancelRequested,
@@ -72,6 +74,7 @@ class Progress:
         self.broken: dict[str, Broken] = {}
         self.seen: dict[str, str] = {}
         self.stopping = ""
+        self.crowds = Crowds()
 
     def feed(self, at_s: float, event: Event) -> None:
         """One event."""
@@ -181,12 +184,12 @@ class LiveView:
         with self._lock:
             self._zero_s = time.monotonic() - line.at_s
             self._progress.feed(line.at_s, line.event)
-            watched = self._watching.feed(line.event)
+            told = [*self._progress.crowds.feed(line.event), *self._watching.feed(line.event)]
         # The table shows what goes on; beside it only what goes wrong is worth a line.
         shown = self._verbosity if self._live is None or self._verbosity > NORMAL else QUIET
-        for told in (tell(line.event), *watched):
-            if told is not None and told.level <= shown:
-                self._queue.put(f"{line.at_s:9.3f} s  {plain(told.text)}")
+        for one in told:
+            if one.level <= shown:
+                self._queue.put(f"{line.at_s:9.3f} s  {plain(one.text)}")
 
     def _is_terminal(self) -> bool:
         try:
@@ -252,7 +255,19 @@ class LiveView:
         yield from self._left(len(down), "observers")
 
     def _broken_rows(self, now_s: float) -> "Iterator[RenderableType]":
-        broken = list(self._progress.broken.values())
+        broken: list[Broken] = []
+        crowds: dict[str, list[Broken]] = {}
+        for fault in self._progress.broken.values():
+            crowd = self._progress.crowds.of(fault.fault)
+            (broken if crowd is None else crowds.setdefault(crowd.step, [])).append(fault)
+        for step, faults in crowds.items():
+            states = Counter(fault.state for fault in faults)
+            yield _line(
+                ("  broken   ", "bold red"),
+                f"{len(faults)} targets of {step}",
+                f"  {faults[0].action}, " + ", ".join(f"{n} {name}" for name, n in states.items()),
+                (f"  for up to {_ago(now_s, (fault.since_s for fault in faults))}", "bold"),
+            )
         for fault in broken[:_ROWS_MAX]:
             yield _line(
                 ("  broken   ", "bold red"),
@@ -264,10 +279,18 @@ class LiveView:
 
     def _running_rows(self, now_s: float) -> "Iterator[RenderableType]":
         held = {fault.partition("#")[0] for fault in self._progress.broken}
-        running = [item for item in self._progress.running.items() if item[0] not in held]
+        running: list[tuple[str, float]] = []
+        crowds: dict[str, list[float]] = {}
+        for unit, since_s in self._progress.running.items():
+            crowd = self._progress.crowds.of(unit)
+            if crowd is not None:
+                crowds.setdefault(crowd.step, []).append(since_s)
+            elif unit not in held:
+                running.append((unit, since_s))
+        for name, since in crowds.items():
+            yield self._crowd_row(self._progress.crowds.by_step[name], since, now_s)
         for unit, since_s in running[:_ROWS_MAX]:
-            step = self._progress.steps.get(unit.partition("@")[0])
-            phase = step.phase if step is not None else ""
+            phase = self._phase(unit.partition("@")[0])
             yield _line(
                 (f"  {phase:<9}", _TONES.get(phase, "dim")),
                 unit,
@@ -276,10 +299,29 @@ class LiveView:
             )
         yield from self._left(len(running), "steps")
 
+    def _crowd_row(self, crowd: Crowd, since: list[float], now_s: float) -> "RenderableType":
+        """A step on many targets."""
+        phase = self._phase(crowd.step)
+        return _line(
+            (f"  {phase:<9}", _TONES.get(phase, "dim")),
+            crowd.step,
+            f"  {crowd.words()}, {len(since)} at work",
+            (f"  for up to {_ago(now_s, since)}", "bold"),
+        )
+
+    def _phase(self, step_id: str) -> str:
+        step = self._progress.steps.get(step_id)
+        return step.phase if step is not None else ""
+
     @staticmethod
     def _left(count: int, what: str) -> "Iterator[RenderableType]":
         if count > _ROWS_MAX:
             yield _line((f"  and {count - _ROWS_MAX} more {what}", "dim"))
+
+
+def _ago(now_s: float, since: Iterable[float]) -> str:
+    """How long ago the first of some instants was."""
+    return format_seconds(max(0.0, now_s - min(since)))
 
 
 def _line(*pieces: str | tuple[str, str]) -> "Text":

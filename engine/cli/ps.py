@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -36,8 +37,8 @@ def command(form: str) -> None:
     for run in runs:
         state = f"alive ({run.role}, pid {run.pid})" if run.alive else "dead"
         click.echo(f"{run.run_id}: {state}, {_count(len(run.faults), 'open fault')}")
-        for fault in run.faults:
-            click.echo(f"  {_words(fault, time.time())}")
+        for line in _lines(run.faults, time.time()):
+            click.echo(f"  {line}")
         if run.processes:
             click.echo(f"  {_count(run.processes, 'process target')}")
         if run.faults or run.processes:
@@ -46,6 +47,24 @@ def command(form: str) -> None:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _lines(faults: "Sequence[OpenFaultFacts]", now_s: float) -> "Iterator[str]":
+    """Each fault; those of a step on many targets together, with the one that is there for longest."""
+    from breakfix.reports.fan_out import WIDE
+    from breakfix.reports.ranges import named
+
+    by_step: dict[tuple[str, str], list[OpenFaultFacts]] = {}
+    for fault in faults:
+        by_step.setdefault((fault.step, fault.action), []).append(fault)
+    for own in by_step.values():
+        if len(own) <= WIDE:
+            yield from (_words(fault, now_s) for fault in own)
+            continue
+        oldest = min(own, key=lambda fault: fault.since_wall_s or now_s)
+        names = named((fault.target for fault in own), most=6)
+        yield f"{len(own)} open faults like: {_words(oldest, now_s)}"
+        yield f"  on {names}"
 
 
 def _words(fault: "OpenFaultFacts", now_s: float) -> str:

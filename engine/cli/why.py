@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from breakfix.reports.fan_out import WIDE
+from breakfix.reports.ranges import named
+
 if TYPE_CHECKING:
     from breakfix.engine.why import RunWhy, Sentence, StepWhy
+    from breakfix.engine.why.sentences import UnitWhy
 
 EXAMPLES: Final = """\b
 Examples:
@@ -68,9 +72,11 @@ def _of_run(why: "RunWhy") -> Iterator[str]:
     yield f"{why.scenario or why.run_id}: {why.verdict}, exit code {why.exit_code}"
     if _STATES[why.run_state]:
         yield _STATES[why.run_state]
-    for index, ground in enumerate(why.grounds):
+    for index, ground in enumerate(why.grounds[:WIDE]):
         head = "because" if index == 0 else "   also"
         yield f"{head} {ground.rule} ({ground.exit_code}): {ground.text}{_proof(ground.lines)}"
+    if (left := len(why.grounds) - WIDE) > 0:
+        yield f"   and {left} more reasons; --format json has all of them"
     for held in why.held:
         yield f"  holds {held.text}{_proof(held.lines)}"
     for note in why.notes:
@@ -82,10 +88,27 @@ def _of_step(why: "StepWhy") -> Iterator[str]:
     if _STATES[why.run_state]:
         yield _STATES[why.run_state]
     yield from _sentences(why.said)
+    if len(why.units) > WIDE:
+        yield from _of_many(why)
+        return
     for unit in why.units:
         if len(why.units) > 1 or unit.unit != why.step:
             yield f"{unit.unit}: {unit.state}"
         yield from _sentences(unit.sentences)
+
+
+def _of_many(why: "StepWhy") -> Iterator[str]:
+    """Of a step on many targets, one unit of each state, and the names of the others."""
+    by_state: dict[str, list[UnitWhy]] = {}
+    for unit in why.units:
+        by_state.setdefault(unit.state, []).append(unit)
+    for state, (first, *others) in sorted(by_state.items(), key=lambda item: len(item[1])):
+        yield f"{first.unit}: {state}"
+        yield from _sentences(first.sentences)
+        if others:
+            names = named((unit.target or unit.unit for unit in others), most=6)
+            yield f"and {len(others)} more {state}: {names}"
+    yield f"`breakfix why RUN {why.step}@TARGET` tells of one; --format json has all of them."
 
 
 def _sentences(said: "Iterable[Sentence]") -> Iterator[str]:

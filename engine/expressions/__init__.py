@@ -102,6 +102,15 @@ def render(value: Any, names: Mapping[str, Any]) -> Any:
     return value
 
 
+def has_expressions(value: Any) -> bool:
+    """Whether `render` would put anything in."""
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, dict):
+        return any(has_expressions(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(has_expressions(item) for item in value)
+
+
 def put_in(text: str, names: Mapping[str, Any]) -> Any:
     """A text with its expressions put in. Raises ExpressionError.
 

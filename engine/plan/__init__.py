@@ -1,6 +1,6 @@
 """From a scenario and the world to the run plan: targets, graph, previews, bounds, hash."""
 
-from breakfix.engine.plan.blast import within_radius
+from breakfix.engine.plan.blast import radius_bounds
 from breakfix.engine.plan.fingerprint import drift
 from breakfix.engine.plan.make import action_names, make
 from breakfix.engine.plan.plan_file import load, save, slim
@@ -16,7 +16,7 @@ __all__ = [
     "identities",
     "load",
     "make",
+    "radius_bounds",
     "save",
     "slim",
-    "within_radius",
 ]

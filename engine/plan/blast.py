@@ -3,7 +3,7 @@
 A set that is a part of another one (`of`) counts there: what matters is the share of the whole.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -24,14 +24,13 @@ class _Load(Struct, frozen=True, kw_only=True):
     worst: int
 
 
-def within_radius(plan: RunPlan, key: str, under: Collection[str]) -> bool:
-    """Whether one more fault, on the target `key`, keeps every set within the blast radius, given
-    the keys of the targets that are under a fault or not healed yet."""
-    return all(
-        key in under or len(set(under).intersection(chosen.found)) < allowed
+def radius_bounds(plan: RunPlan) -> list[tuple[frozenset[str], int]]:
+    """The sets that the blast radius bounds: the keys of each, and how many of them may be under a fault, or
+    not healed yet, at one time."""
+    return [
+        (frozenset(chosen.found), allowed)
         for chosen, allowed in _bounded(plan.scenario, plan.sets)
-        if key in chosen.found
-    )
+    ]
 
 
 def _bounded(scenario: Scenario, sets: Mapping[str, TargetSet]) -> Iterator[tuple[TargetSet, int]]:

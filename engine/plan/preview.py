@@ -12,6 +12,7 @@ from breakfix.engine.action import (
     Action,
     Facts,
     Fault,
+    HostFacts,
     NoFacts,
     ProcessFacts,
     Repair,
@@ -95,17 +96,21 @@ class Previews:
         if isinstance(facts, ProcessFacts) and not facts.identity.incarnation:
             # It is not there yet, and will have been started before the first step.
             facts = self._possible(unit, step)[0]
-        return msgspec.structs.replace(facts, allow=step.allow)
+        return _for_step(facts, step)
 
     def _possible(self, unit: Unit, step: Step) -> Sequence[Facts]:
         if unit.binding is None:
             return (NoFacts(allow=step.allow),)
         if unit.binding not in self._assumed:
             self._assumed[unit.binding] = tuple(assumed(self._bindings[unit.binding].facts))
-        return [
-            msgspec.structs.replace(facts, allow=step.allow)
-            for facts in self._assumed[unit.binding]
-        ]
+        return [_for_step(facts, step) for facts in self._assumed[unit.binding]]
+
+
+def _for_step(facts: Facts, step: Step) -> Facts:
+    if isinstance(facts, HostFacts) and step.phase == "remediate" and step.after_run == "keep":
+        # Nothing is kept on the host, and under no name.
+        facts = msgspec.structs.replace(facts, token="")
+    return msgspec.structs.replace(facts, allow=step.allow)
 
 
 def put_in(values: Any, unit: Unit) -> tuple[Any, tuple[str, ...]]:

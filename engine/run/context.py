@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from breakfix.engine.action import Action, DockerFacts, Facts, HostFacts, NoFacts, ProcessFacts
 from breakfix.engine.errors import EngineError
 from breakfix.engine.events import RunInvalid, StepState, TargetRebound, UnitChanged
-from breakfix.engine.expressions import render
+from breakfix.engine.expressions import has_expressions, render
 from breakfix.engine.journal import Journal
 from breakfix.engine.model import Step
 from breakfix.engine.ops import Identity, Plan
@@ -78,6 +78,7 @@ class RunContext:
         self.units_of: dict[str, list[Unit]] = {step: [] for step in self.steps}
         for unit in plan.units:
             self.units_of[unit.step].append(unit)
+        self._late = {step.id for step in plan.scenario.steps if has_expressions(step.with_)}
         self.states: dict[str, StepState] = {}
         self.fault_starts: dict[str, float] = {}
         self.put_back: list[tuple[str, Plan]] = []
@@ -130,27 +131,26 @@ class RunContext:
 
     def parameters(self, step: Step, unit: Unit) -> Action:
         """The step's action with its late expressions put in. Raises BreakfixError."""
-        values = render(step.with_, self.names(unit)) if step.with_ else {}
+        values = render(step.with_, self.names(unit)) if step.id in self._late else step.with_
         return msgspec.convert(values, self.actions[step.uses])
 
     def names(self, unit: Unit) -> dict[str, Any]:
         """What expressions of a step may name."""
-        steps = {
-            step_id: {
-                "state": joined_state(
-                    step.require,
-                    [self.states.get(each.id, "pending") for each in self.units_of[step_id]],
-                ),
-                "results": self._results.get(step_id, {}),
-                "result": next(iter(self._results.get(step_id, {}).values()), {}),
-            }
-            for step_id, step in self.steps.items()
-        }
         return {
             "inputs": self.plan.inputs,
             "labels": self.plan.scenario.labels,
-            "steps": steps,
+            "steps": _Steps(self),
             "unit": {"id": unit.id, "target": unit.binding or ""},
+        }
+
+    def told(self, step_id: str) -> dict[str, Any]:
+        """What expressions may know of a step by now."""
+        states = [self.states.get(each.id, "pending") for each in self.units_of[step_id]]
+        results = self._results.get(step_id, {})
+        return {
+            "state": joined_state(self.steps[step_id].require, states),
+            "results": results,
+            "result": next(iter(results.values()), {}),
         }
 
     def known_facts(self, key: str | None) -> Facts:
@@ -204,6 +204,25 @@ class RunContext:
             self.journal.append(
                 TargetRebound(target=key, old=known.identity, new=fresh.identity, cause=cause)
             )
+
+
+class _Steps(Mapping[str, Any]):
+    """The steps by their ids; what is known of one is put together when it is asked for."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def __getitem__(self, step_id: str) -> Any:
+        return self._context.told(step_id)
+
+    def __contains__(self, step_id: object) -> bool:
+        return step_id in self._context.steps
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._context.steps)
+
+    def __len__(self) -> int:
+        return len(self._context.steps)
 
 
 def _masked(value: Any, mask: Callable[[str], str]) -> Any:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,7 +17,7 @@ from breakfix.engine.events import AttemptEnded, FaultEnded, FaultIntended
 from breakfix.engine.faults import Injected, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step
 from breakfix.engine.open_faults import OpenFault
-from breakfix.engine.plan.blast import within_radius
+from breakfix.engine.plan import radius_bounds
 from breakfix.engine.plan.timing import attempt_s
 from breakfix.engine.run.arming import detectors_of
 from breakfix.engine.run.limits import Claims
@@ -52,10 +52,12 @@ class Injector:
         self._executor = executor
         self._context = executor.context
         plan = executor.context.plan
-        self._claims = Claims(lambda key, under: within_radius(plan, key, under))
+        self._claims = Claims(radius_bounds(plan))
         self._detectors = detectors_of(plan)
-        self._armed: set[str] = set()
+        self._armed: dict[str, anyio.Event] = {}
+        self._arming: set[str] = set()
         self._holding: dict[str, list[_Holding]] = defaultdict(list)
+        self._open = 0
         self._mending: dict[str, int] = defaultdict(int)
 
     def end_now(self, step: str) -> bool:
@@ -124,21 +126,45 @@ class Injector:
         self._executor.settle(unit, milestones)
 
     async def _arm(self, step: Step, unit: Unit) -> bool:
-        """Take a sample for each detect unit that waits for this fault, before it."""
-        for detector in self._detectors.get(step.id, ()):
-            for waiting in self._context.units_of[detector]:
-                if waiting.id in self._armed:
-                    continue
-                self._armed.add(waiting.id)
-                reason = await arm(self._context, self._context.steps[detector], waiting)
-                if reason:
-                    self._context.set_state(unit, "cancelled", reason)
-                    self._context.invalidate(reason)
-                    return False
+        """Before the first of its faults, take a sample for each detect unit that waits for one: all of them,
+        since the fault of one unit may be what another's probe sees."""
+        detectors = self._detectors.get(step.id, ())
+        if not detectors:
+            return True
+        if step.id not in self._armed:
+            armed = self._armed[step.id] = anyio.Event()
+            try:
+                reason = await self._arm_all(detectors)
+            except Exception:
+                armed.set()
+                raise
+            if reason:
+                self._context.set_state(unit, "cancelled", reason)
+                self._context.invalidate(reason)
+                return False
+            armed.set()
+        # Where it was refused, the run is being stopped, and with it who waits here.
+        await self._armed[step.id].wait()
         return True
 
+    async def _arm_all(self, detectors: Sequence[str]) -> str:
+        """Gives what makes the run invalid, the first that is found."""
+        reasons: list[str] = []
+
+        async def one(detector: str, waiting: Unit) -> None:
+            if reason := await arm(self._context, self._context.steps[detector], waiting):
+                reasons.append(reason)
+
+        async with anyio.create_task_group() as group:
+            for detector in detectors:
+                for waiting in self._context.units_of[detector]:
+                    if waiting.id not in self._arming:
+                        self._arming.add(waiting.id)
+                        group.start_soon(one, detector, waiting)
+        return next(iter(reasons), "")
+
     async def _take_claims(self, key: str, action: Fault, owner: str) -> None:
-        if not self._claims.why_not(key, action.claims):
+        if self._claims.allows(key, action.claims):
             await self._claims.take(key, action.claims, owner)
             return
         self._executor.rest()
@@ -231,6 +257,7 @@ class Injector:
             fault=fault, key=unit.binding or "", look=anyio.Event(), asked=anyio.Event()
         )
         self._holding[holding.key].append(holding)
+        self._open += 1
         # Before we rest: it may be that nothing else is at work.
         idle = self._executor.idle
         self._executor.rest()
@@ -238,6 +265,7 @@ class Injector:
             why = await self._wait_for_end(step, holding, idle)
         finally:
             self._holding[holding.key].remove(holding)
+            self._open -= 1
             self._executor.work()
         if holding.gone:
             return True
@@ -285,13 +313,14 @@ class Injector:
             holding.fault = still or holding.fault
 
         while True:
-            open_count = sum(len(items) for items in self._holding.values())
-            with anyio.move_on_after(max(LOOK_EVERY_S, open_count * 0.02)):
+            with anyio.move_on_after(max(LOOK_EVERY_S, self._open * 0.02)):
                 await holding.look.wait()
             holding.look = anyio.Event()
             if self._mending[holding.key]:
                 continue
-            await context.threads.call(look, context.threads.reads)
+            checks = holding.fault.intent.plan.gone
+            limiter = context.threads.reads_of(*(check.op for check in checks))
+            await context.threads.call(look, limiter)
             if holding.gone:
                 return
 
@@ -303,4 +332,5 @@ class Injector:
             came = end(fault, context.journal, context.vehicles, why=why, by="engine")
             return isinstance(came, FaultEnded)
 
-        return await context.threads.call(end_it, context.threads.undo)
+        limiter = context.threads.undo_of(*fault.intent.plan.undo)
+        return await context.threads.call(end_it, limiter)

@@ -4,11 +4,12 @@ Slots are held only while an apply, a check or a repair runs; a claim is held fr
 fault to its end. Everything here is for one event loop.
 """
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+from msgspec import Struct
 
 
 class Slots:
@@ -76,41 +77,116 @@ class Slots:
         self._waiting = kept + self._waiting
 
 
+class _Waiting(Struct, kw_only=True):
+    """A fault that may not begin yet."""
+
+    key: str
+    claims: Collection[str]
+    owner: str
+    granted: anyio.Event
+    given_up: bool = False
+
+
 class Claims:
     """What of a target a fault has for itself, while it is open; and the share of a set under fault.
 
-    `allows` says whether one more fault on a target keeps within the blast radius, given the targets
-    that are under a fault.
+    `bounds` are sets of targets, each with how many of them may be under a fault at one time. Those that wait
+    stand in a queue for what they wait for, so that the end of one fault wakes one other.
     """
 
-    def __init__(self, allows: Callable[[str, Collection[str]], bool]) -> None:
-        self._allows = allows
+    def __init__(self, bounds: Sequence[tuple[Collection[str], int]]) -> None:
+        self._allowed = [allowed for _, allowed in bounds]
+        self._sets_of: dict[str, list[int]] = defaultdict(list)
+        for index, (keys, _) in enumerate(bounds):
+            for key in keys:
+                self._sets_of[key].append(index)
+        self._broken = [0] * len(bounds)
         self._taken: dict[tuple[str, str], str] = {}
         self._under: dict[str, int] = defaultdict(int)
-        self._changed = anyio.Event()
+        self._queues: dict[Hashable, deque[_Waiting]] = defaultdict(deque)
+        self._wanted: dict[str, int] = defaultdict(int)
+        """How many wait for a set to have room, by their target."""
 
-    def why_not(self, key: str, claims: Collection[str]) -> str:
-        """Why a fault may not begin now; empty where it may."""
-        for claim in claims:
-            if (owner := self._taken.get((key, claim))) is not None:
-                return f"{owner} holds {claim} of {key}"
-        under = {other for other, count in self._under.items() if count}
-        if key not in under and not self._allows(key, under):
-            return f"the blast radius is reached with {', '.join(sorted(under))}"
-        return ""
+    def allows(self, key: str, claims: Collection[str]) -> bool:
+        """Whether a fault may begin now."""
+        return self._blocker(key, claims) is None
 
     async def take(self, key: str, claims: Collection[str], owner: str) -> None:
         """Wait until the fault may begin, and take its claims."""
-        while self.why_not(key, claims):
-            await self._changed.wait()
-        for claim in claims:
-            self._taken[key, claim] = owner
-        self._under[key] += 1
+        blocker = self._blocker(key, claims)
+        if blocker is None:
+            self._begin(key, claims, owner)
+            return
+        waiting = _Waiting(key=key, claims=claims, owner=owner, granted=anyio.Event())
+        self._queue(blocker, waiting)
+        try:
+            await waiting.granted.wait()
+        except BaseException:
+            waiting.given_up = True
+            if waiting.granted.is_set():
+                self.give(key, claims)
+            raise
 
     def give(self, key: str, claims: Collection[str]) -> None:
         """The fault is over."""
         for claim in claims:
             self._taken.pop((key, claim), None)
         self._under[key] -= 1
-        self._changed.set()
-        self._changed = anyio.Event()
+        freed: list[Hashable] = [(key, claim) for claim in claims]
+        if not self._under[key]:
+            for index in self._sets_of.get(key, ()):
+                self._broken[index] -= 1
+                freed.append(index)
+        for blocker in freed:
+            self._wake(blocker)
+
+    def _blocker(self, key: str, claims: Collection[str]) -> Hashable | None:
+        """What keeps a fault from beginning: a claim that is taken, or a set of which enough is broken."""
+        for claim in claims:
+            if (key, claim) in self._taken:
+                return (key, claim)
+        if self._under.get(key):
+            return None
+        return next(
+            (i for i in self._sets_of.get(key, ()) if self._broken[i] >= self._allowed[i]), None
+        )
+
+    def _begin(self, key: str, claims: Collection[str], owner: str) -> None:
+        for claim in claims:
+            self._taken[key, claim] = owner
+        self._under[key] += 1
+        if self._under[key] > 1:
+            return
+        for index in self._sets_of.get(key, ()):
+            self._broken[index] += 1
+            if self._wanted[key]:
+                # Another fault on this target breaks no more of the set.
+                for other in [one for one in self._queues[index] if one.key == key]:
+                    self._queues[index].remove(other)
+                    self._wanted[key] -= 1
+                    self._enter(other)
+
+    def _queue(self, blocker: Hashable, waiting: _Waiting) -> None:
+        self._queues[blocker].append(waiting)
+        self._wanted[waiting.key] += isinstance(blocker, int)
+
+    def _wake(self, blocker: Hashable) -> None:
+        """Let those begin that waited for this, as many as may."""
+        queue = self._queues.get(blocker)
+        while queue and (queue[0].given_up or self._blocker(queue[0].key, queue[0].claims) != blocker):
+            first = queue.popleft()
+            self._wanted[first.key] -= isinstance(blocker, int)
+            self._enter(first)
+        if queue is not None and not queue:
+            self._queues.pop(blocker, None)
+
+    def _enter(self, waiting: _Waiting) -> None:
+        """One that waited begins, or waits for something else."""
+        if waiting.given_up:
+            return
+        blocker = self._blocker(waiting.key, waiting.claims)
+        if blocker is not None:
+            self._queue(blocker, waiting)
+            return
+        waiting.granted.set()
+        self._begin(waiting.key, waiting.claims, waiting.owner)

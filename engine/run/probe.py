@@ -8,7 +8,7 @@ import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
-from breakfix.engine.action import Probe
+from breakfix.engine.action import Probe, Source
 from breakfix.engine.errors import ExpressionError
 from breakfix.engine.events import AttemptEnded, SampleTaken
 from breakfix.engine.model import NextWhen, Step
@@ -103,20 +103,28 @@ def goal_of(step: Step, probing: Probing) -> Goal:
 
 def open_streams(context: RunContext) -> None:
     """Subscribe to every stream that a probe of this run listens to; blocking."""
+    sources: list[Source] = []
     for unit in context.plan.units:
         step = context.steps[unit.step]
         if step.phase not in ("detect", "verify"):
             continue
         # A step whose parameters are known only later subscribes when it begins.
         with contextlib.suppress(ExpressionError):
-            subscribe(context, probing_of(context, step, unit))
+            sources += _sources(context, probing_of(context, step, unit))
+    context.streams.open_all(sources)
 
 
 def subscribe(context: RunContext, probing: Probing) -> None:
     """Open the streams of one probe; those that are open already stay as they are; blocking."""
-    for key in probing.keys:
-        for source in probing.probe.sources(context.known_facts(key)):
-            context.streams.open(source)
+    context.streams.open_all(_sources(context, probing))
+
+
+def _sources(context: RunContext, probing: Probing) -> list[Source]:
+    return [
+        source
+        for key in probing.keys
+        for source in probing.probe.sources(context.known_facts(key))
+    ]
 
 
 async def run_poll(context: RunContext, step: Step, unit: Unit, due_at_s: float) -> UnitResult:

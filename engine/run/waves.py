@@ -1,5 +1,6 @@
 """Waves of a step that fans out: the next one begins when the one before is over, and good."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,14 +22,15 @@ class _Gate:
         for unit in units:
             self.left[unit.wave] = self.left.get(unit.wave, 0) + 1
         self.opened = {wave: anyio.Event() for wave in self.left}
-        self.opened[min(self.left)].set()
+        first, *_ = waves = sorted(self.left)
+        self._following = dict(pairwise(waves))
+        self.opened[first].set()
         self.failures = 0
         self.stopped = ""
 
     def next_after(self, wave: int) -> int | None:
         """The number of the next wave, if there is one."""
-        later = [other for other in self.left if other > wave]
-        return min(later) if later else None
+        return self._following.get(wave)
 
     def stop(self, why: str) -> None:
         """No further wave begins; those that wait learn why."""
@@ -90,8 +92,9 @@ class Waves:
         if not over:
             return
         gate.left[unit.wave] -= 1
-        following = gate.next_after(unit.wave)
-        if gate.left[unit.wave] == 0 and following is not None and not gate.stopped:
+        if gate.left[unit.wave] or gate.stopped:
+            return
+        if (following := gate.next_after(unit.wave)) is not None:
             self._executor.background(self._open, gate, following)
 
     async def _open(self, gate: _Gate, wave: int) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from breakfix.engine.action import Facts, Observation, Probe
 from breakfix.engine.errors import BreakfixError
 from breakfix.engine.events import SampleState
-from breakfix.engine.sampling.port import ProbePort, Senses
+from breakfix.engine.sampling.port import Budget, ProbePort, Senses
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -71,9 +71,13 @@ async def _observe_one(senses: Senses, sight: Sight, facts: Facts) -> Observatio
         detail=f"no answer within {sight.timeout_s:g} s",
     )
     try:
-        with anyio.fail_after(sight.timeout_s):
+        with anyio.fail_after(sight.timeout_s) as scope:
             port = ProbePort(
-                facts=facts, timeout_s=sight.timeout_s, since_s=sight.since_s, senses=senses
+                facts=facts,
+                timeout_s=sight.timeout_s,
+                since_s=sight.since_s,
+                senses=senses,
+                budget=Budget(scope),
             )
             observation: object = await sight.probe.sample(port)
     except TimeoutError:

@@ -107,10 +107,12 @@ class Streams:
         endpoint = self._endpoints.get(source.endpoint)
         if endpoint is None:
             return None
-        return DockerStream(source, partial(self._url, endpoint), endpoint, self._clock)
+        return DockerStream(source, partial(self._live, endpoint), self._clock)
 
-    def _url(self, endpoint: Endpoint) -> str:
-        """Where the engine answers for the SDK."""
-        if endpoint.host is None or self._ssh is None:
-            return endpoint.url
-        return f"unix://{self._ssh.socket_of(endpoint.host)}"
+    def _live(self, endpoint: Endpoint) -> Endpoint:
+        """As it can be reached now. Raises VehicleError."""
+        if not endpoint.url.startswith("ssh://"):
+            return endpoint
+        from breakfix.engine.vehicles.ssh.engines import live
+
+        return live(endpoint, self._ssh)

@@ -19,18 +19,14 @@ _ENDED_WITHIN_S: Final = 5.0
 
 
 class DockerStream:
-    """One subscription, by the SDK. `url` gives where its engine answers."""
+    """One subscription, by the SDK. `reach` gives its engine as it is reached now."""
 
     def __init__(
-        self,
-        source: Source,
-        url: Callable[[], str],
-        endpoint: Endpoint,
-        clock: Callable[[], float],
+        self, source: Source, reach: Callable[[], Endpoint], clock: Callable[[], float]
     ) -> None:
         self._source = source
-        self._url = url
-        self._endpoint = endpoint
+        self._reach = reach
+        self._api = ""
         self._clock = clock
         self._kept: deque[Occurrence] = deque(maxlen=_KEPT_MAX[source.kind])
         self._lock = threading.Lock()
@@ -46,7 +42,9 @@ class DockerStream:
     def start(self) -> None:
         """Subscribe, and read from then on in a thread."""
         try:
-            self._client = _client(self._endpoint, self._url())
+            endpoint = self._reach()
+            self._api = endpoint.api
+            self._client = _client(endpoint)
             self._last_time_s = engine_time_s(self._client.info()["SystemTime"]) or 0.0
             self._stream = self._opened()
         except Exception:
@@ -124,7 +122,7 @@ class DockerStream:
             )
         from docker.types import CancellableStream
 
-        url = f"{self._client.base_url}/v{self._endpoint.api}/containers/{name}/stats"
+        url = f"{self._client.base_url}/v{self._api}/containers/{name}/stats"
         answer = self._client.get(url, params={"stream": "true"}, stream=True, timeout=_ANSWER_S)
         answer.raise_for_status()
         return CancellableStream(answer.iter_lines(), answer)
@@ -174,10 +172,11 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
         rest = rest[: 4 * _LINE_CHARS_MAX]
 
 
-def _client(endpoint: Endpoint, url: str) -> Any:
+def _client(endpoint: Endpoint) -> Any:
     import docker
     from docker.tls import TLSConfig
 
+    url = endpoint.url
     tls: TLSConfig | bool = False
     if endpoint.tls_ca:
         url = "https://" + url.removeprefix("tcp://")

@@ -49,8 +49,9 @@ def _units(
     evidence: Evidence, faults: Sequence[FaultFacts], during: During
 ) -> Iterator[UnitMeasured]:
     """Each fault of a step on its own."""
+    apart = evidence.apart(during)
     for fault in faults:
-        scene = evidence.scene([fault], during, fault.target)
+        scene = evidence.scene([fault], apart(fault.target), fault.target)
         yield UnitMeasured(unit=fault.unit, measured=measure(scene))
 
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from heapq import merge
 from typing import TypeVar
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from breakfix.engine.timeline.series import (
 from breakfix.engine.values import needed
 
 T = TypeVar("T")
+Keyed = TypeVar("Keyed", Outage, Poll)
 
 
 class During(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,17 @@ class Evidence:
             repairs=cut(self.repairs, _began_s),
         )
 
+    def apart(self, during: During) -> Callable[[str], During]:
+        """The same, cut once by what was looked at: for a target, what looked at it and what looked at none
+        alone."""
+        outages = _by_target(during.outages)
+        polls = _by_target(during.polls)
+        return lambda target: During(
+            outages=_with_common(outages, target),
+            polls=_with_common(polls, target),
+            repairs=during.repairs,
+        )
+
     def scene(
         self, faults: Sequence[FaultFacts], during: During, only_target: str = ""
     ) -> Scene:
@@ -107,6 +120,19 @@ class Evidence:
             needed=self._needed,
             looks=self._looks,
         )
+
+
+def _by_target(items: Sequence[Keyed]) -> dict[str, list[tuple[int, Keyed]]]:
+    """By the target that they are about (empty: none alone), each with its place."""
+    found: dict[str, list[tuple[int, Keyed]]] = {}
+    for place, item in enumerate(items):
+        found.setdefault(item.key[2], []).append((place, item))
+    return found
+
+
+def _with_common(apart: Mapping[str, list[tuple[int, Keyed]]], target: str) -> list[Keyed]:
+    common, own = apart.get("", []), apart.get(target, []) if target else []
+    return [item for _, item in merge(common, own, key=lambda pair: pair[0])]
 
 
 def _is_about(key: SeriesKey, target: str) -> bool:

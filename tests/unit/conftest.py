@@ -264,6 +264,93 @@ def outage_and_repair(
     return run.end(3.6)
 
 
+WIDE_STEPS: Sequence[dict[str, Any]] = (
+    {"id": "kill", "inject": "process.kill", "target": "fleet"},
+    {"id": "start", "remediate": "process.start", "target": "fleet", "require": "90%",
+     "depends_on": [{"step": "kill", "each": "target"}]},
+    {"id": "whole", "verify": "healthy", "target": "fleet", "within": "20s",
+     "depends_on": [{"step": "start", "each": "target", "is": "finished"}], "require": "90%"},
+)  # fmt: skip
+
+
+def wide_run(count: int, *, refused_every: int = 50, unseen_every: int = 125) -> JournalBuilder:
+    """A fault, a repair and a look on each of `count` hosts, fifty at once: of host `n` (from 1) the kill
+    takes n ms, its effect is seen n + 10 ms later, the repair takes n + 100 ms. Some repairs are refused,
+    and the effect of some kills is never seen."""
+    hosts = [f"host-{number:05}" for number in range(1, count + 1)]
+    run = JournalBuilder().begin()
+    run.plan(WIDE_STEPS, units={step["id"]: hosts for step in WIDE_STEPS})
+    told: list[tuple[float, Event]] = []
+
+    def at(at_s: float, event: Event) -> None:
+        told.append((at_s, event))
+
+    for index, host in enumerate(hosts):
+        due_s, wait_s, took_s = 1.0, index // 50 * 0.2, (index + 1) / 1000
+        start_s = due_s + wait_s
+        kill, fault = f"kill@{host}", f"kill@{host}#1"
+        unseen = unseen_every and (index + 1) % unseen_every == 0
+        at(start_s, UnitChanged(unit=kill, state="running", due_at_s=due_s))
+        at(start_s, FaultIntended(
+            fault=fault, unit=kill, action="process.kill", target=host, plan=Plan(),
+            lasting=False, hold_s=60.0, due_at_s=due_s,
+        ))  # fmt: skip
+        applied_s = start_s + took_s
+        at(applied_s, FaultApplied(fault=fault, started_at_s=start_s, ended_at_s=applied_s))
+        if unseen:
+            over_s = applied_s + 5.0
+            at(over_s, FaultEnded(
+                fault=fault, ended_by="self", after_at_s=over_s, before_at_s=over_s
+            ))  # fmt: skip
+            at(over_s, UnitChanged(unit=kill, state="failed", reason="its effect was not seen"))
+            at(over_s, UnitChanged(
+                unit=f"start@{host}", state="blocked", reason=f"needs {kill} active, it is failed"
+            ))  # fmt: skip
+            at(over_s, UnitChanged(
+                unit=f"whole@{host}", state="blocked",
+                reason=f"needs start@{host} finished, it is blocked",
+            ))  # fmt: skip
+            continue
+        seen_s = applied_s + took_s + 0.01
+        at(seen_s, FaultActive(
+            fault=fault, after_at_s=seen_s - 0.002, before_at_s=seen_s,
+            evidence={"the process is gone": "running: false"},
+        ))  # fmt: skip
+        repaired_s = seen_s + took_s + 0.1
+        refused = refused_every and (index + 1) % refused_every == 0
+        start, whole = f"start@{host}", f"whole@{host}"
+        at(seen_s, UnitChanged(unit=start, state="running", due_at_s=seen_s))
+        at(repaired_s, AttemptEnded(
+            unit=start, attempt=1, started_at_s=seen_s, ended_at_s=repaired_s,
+            outcome="errored" if refused else "succeeded",
+        ))  # fmt: skip
+        at(repaired_s, UnitChanged(
+            unit=start, state="errored" if refused else "succeeded",
+            reason=f"{host} refuses the connection" if refused else "",
+        ))  # fmt: skip
+        at(repaired_s, FaultEnded(
+            fault=fault, ended_by="repair", after_at_s=seen_s, before_at_s=repaired_s
+        ))  # fmt: skip
+        at(repaired_s, UnitChanged(unit=kill, state="succeeded"))
+        at(repaired_s, UnitChanged(unit=whole, state="running", due_at_s=repaired_s))
+        for number, state in enumerate(("bad", "good")):
+            sample_s = repaired_s + 0.1 * number
+            at(sample_s + 0.01, SampleTaken(
+                unit=whole, probe="healthy", state=state,  # type: ignore[arg-type]
+                started_at_s=sample_s, ended_at_s=sample_s + 0.01,
+            ))  # fmt: skip
+        at(repaired_s + 0.12, UnitChanged(unit=whole, state="succeeded"))
+    for at_s, event in sorted(told, key=lambda item: item[0]):
+        run.add(at_s, event)
+    return run.end(max(at_s for at_s, _ in told) + 0.1)
+
+
+@pytest.fixture
+def wide() -> Callable[..., JournalBuilder]:
+    """A run whose steps fan out to as many hosts as is asked for."""
+    return wide_run
+
+
 @pytest.fixture
 def journal() -> Callable[[], JournalBuilder]:
     """A new builder each time."""

@@ -1,13 +1,5 @@
-"""One command on a host: its line, its run, its end.
+"""One command on a host: its run, its end, and what came of it."""
 
-It runs as ``export BREAKFIX_MARK=MARK.PID ...; exec ARGV``, or ``exec sudo -n -- env BREAKFIX_MARK=MARK.PID
-... ARGV``: the login shell becomes the command, so that nothing stands in between that could swallow a
-signal, and everything that comes of it is known by its mark. PID is that of the shell, and so of the
-command.
-"""
-
-import re
-import secrets
 import signal
 import threading
 import time
@@ -19,10 +11,10 @@ from breakfix.engine.errors import VehicleError
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
 from breakfix.engine.vehicles.output import Kept, decoded
-from breakfix.engine.vehicles.procfs import MARK_NAME
+from breakfix.engine.vehicles.ssh.channels import aside, opened
+from breakfix.engine.vehicles.ssh.line import command_line, names_as_missing
 from breakfix.engine.vehicles.ssh.link import Link
-from breakfix.engine.vehicles.ssh.quote import line_of, quoted
-from breakfix.engine.vehicles.ssh.scripts import END_MARK, PRELUDE, REFUSED
+from breakfix.engine.vehicles.ssh.scripts import END_MARK, REFUSED
 from breakfix.engine.vehicles.ssh.waiting import (
     LOOK_EVERY_S,
     NotReached,
@@ -35,10 +27,6 @@ if TYPE_CHECKING:
     from breakfix.engine.vehicles.ssh.connect import Connection
     from breakfix.engine.vehicles.ssh.session import Session
 
-LINE_BYTES_MAX: Final = 131_071
-"""One argument of a program may be no longer (MAX_ARG_STRLEN of execve(2)), and a line is one of the
-login shell."""
-
 ENDED_WITHIN_S: Final = 10.0
 """How long it may take to end a command."""
 
@@ -46,52 +34,9 @@ _QUIET_S: Final = 0.5
 """A command that has exited while something it left behind holds its output open is over after so long
 without any output."""
 
-_ROOM_EVERY_S: Final = 0.1
 _NOT_STARTED: Final = (126, 127)
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 End = Literal["exited", "timeout", "stopped", "broken"]
-
-
-def new_mark(prefix: str) -> str:
-    """A mark that nothing else has, without the pid at its end."""
-    return prefix + secrets.token_hex(16)
-
-
-def command_line(op: ExecOp, mark: str) -> bytes:
-    """What the login shell is given. Raises ValueError where no shell could take it.
-
-    >>> command_line(ExecOp(via="ssh", argv=("echo", "a b")), "m").decode()
-    "export BREAKFIX_MARK=m.$$ ; exec echo 'a b' </dev/null"
-    >>> command_line(ExecOp(via="ssh", argv=("id",), sudo=True, stdin=" "), "m").decode()
-    'exec sudo -n -- env BREAKFIX_MARK=m.$$ id'
-    """
-    for name in op.env:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of an environment variable")
-    if not op.argv[0] or op.argv[0].startswith("-"):
-        raise ValueError("that is no name of a program")
-    boot = op.target.incarnation if op.target and op.level == "incarnation" else ""
-    # A path that begins with anything else could be taken for something else.
-    folder = op.cwd if not op.cwd or op.cwd.startswith("/") else f"./{op.cwd}"
-    argv = op.argv
-    if boot or folder or (op.sudo and "=" in argv[0]):
-        argv = ("sh", "-c", PRELUDE, "sh", boot, folder, *argv)
-    given = [f"{MARK_NAME}={quoted(mark)}.$$"]
-    given += [f"{name}={quoted(value)}" for name, value in op.env.items()]
-    # Words in plain text: their shell's own, and what is quoted already.
-    words = ["export", *given, "; exec", line_of(argv)]
-    if op.sudo:
-        words = ["exec sudo -n -- env", *given, line_of(argv)]
-    if not op.stdin:
-        words.append("</dev/null")
-    line = " ".join(words).encode("utf-8", "surrogateescape")
-    if len(line) > LINE_BYTES_MAX:
-        raise ValueError(
-            f"it is {len(line)} bytes long, and a host takes {LINE_BYTES_MAX}; what is long goes in as "
-            "input"
-        )
-    return line
 
 
 def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outcome:
@@ -125,28 +70,6 @@ def run(link: Link, op: ExecOp, mark: str, stop: threading.Event | None) -> Outc
         return Outcome(
             ok=False, error=f"{name} had no room for it within {waited}; it did not begin"
         )
-
-
-def opened(link: Link, patience: Patience) -> "tuple[Connection, Session]":
-    """A channel. A connection that turns out to be dead before anything was sent is replaced once; a
-    host that has no room (MaxSessions) is asked again."""
-    dead_before = False
-    why = ""
-    while True:
-        connection = link.connected(patience)
-        try:
-            return connection, connection.transport.session(patience)
-        except OutOfTime:
-            if why:
-                raise NotReached(why, refused=True) from None
-            raise
-        except NotReached as failure:
-            why = f"{link.host.name}: {failure}"
-            if failure.passing and dead_before:
-                raise NotReached(why) from None
-            dead_before = failure.passing
-        if not dead_before:
-            patience.sleep(_ROOM_EVERY_S)
 
 
 def _another_key(op: ExecOp, connection: "Connection") -> str:
@@ -276,7 +199,7 @@ class _Running:
                 error=f"`sudo -n` does not let {self._link.host.user} become root on {name}: "
                 f"{said.strip()[:300]}",
             )
-        if code in _NOT_STARTED and _names_as_missing(said, op.argv[0]):
+        if code in _NOT_STARTED and names_as_missing(said, op.argv[0]):
             return Outcome(
                 ok=False, error=f"{op.argv[0]} cannot be started on {name}: {said.strip()[:300]}"
             )
@@ -346,39 +269,6 @@ class _Running:
         """The exit code of a command of our own on a channel of its own."""
         patience = Patience(time.monotonic() + ENDED_WITHIN_S)
         return aside(self._link, argv, patience)[0]
-
-
-def aside(link: Link, argv: tuple[str, ...], patience: Patience) -> tuple[int | None, str]:
-    """Run a command of the vehicle's own, which carries no mark; its exit code, None where there was
-    none, and its output."""
-    try:
-        with link.room(patience, ending=True):
-            _, session = opened(link, patience)
-            session.out, session.err = Kept(1 << 16), Kept(1 << 16)
-            try:
-                session.begin(f"exec {line_of(argv)} </dev/null".encode())
-                while not session.closed:
-                    session.wake.clear()
-                    if not session.closed:
-                        session.wake.wait(patience.slice_s())
-            finally:
-                session.close()
-            return session.exit_code, session.out.text()
-    except (NotReached, OutOfTime, Stopped):
-        return None, ""
-
-
-def _names_as_missing(said: str, program: str) -> bool:
-    """Whether it was the shell, or env(1), that could not start a program.
-
-    >>> _names_as_missing("sh: 1: exec: nosuch: not found", "nosuch")
-    True
-    >>> _names_as_missing("sh: 1: nosuch: not found", "sh")
-    False
-    """
-    name = re.escape(program)
-    said_so = rf": \W?{name}\W?:|execute '{name}'|not found: {name}$"
-    return bool(re.search(said_so, said, re.MULTILINE))
 
 
 def _code_of(session: "Session") -> int | None:

@@ -16,7 +16,8 @@ from msgspec import Struct
 from breakfix.engine.errors import EngineUnavailable, PermissionRefused
 from breakfix.engine.ops import ExecOp
 from breakfix.engine.vehicles.output import Kept
-from breakfix.engine.vehicles.ssh import command
+from breakfix.engine.vehicles.ssh.channels import opened
+from breakfix.engine.vehicles.ssh.line import command_line
 from breakfix.engine.vehicles.ssh.waiting import NotReached, OutOfTime, Patience
 
 if TYPE_CHECKING:
@@ -124,12 +125,12 @@ def follow(hosts: "SshHosts", name: str, argv: tuple[str, ...], *, sudo: bool = 
     with contextlib.ExitStack() as room:
         try:
             room.enter_context(link.room_to_follow(patience))
-            _, session = command.opened(link, patience)
+            _, session = opened(link, patience)
             made = Followed(session, room.pop_all())
         except NotReached as failure:
             kind = EngineUnavailable if failure.unreachable else PermissionRefused
             raise kind(f"{failure.message}.", hint=failure.hint) from None
         except OutOfTime:
             raise EngineUnavailable(f"Host {name} was not reached in time.") from None
-    session.begin(command.command_line(op, mark))
+    session.begin(command_line(op, mark))
     return made

@@ -19,7 +19,7 @@ from typing import Final
 
 from paramiko.channel import Channel
 
-from breakfix.engine.vehicles.ssh.command import aside
+from breakfix.engine.vehicles.ssh.channels import aside
 from breakfix.engine.vehicles.ssh.link import Link
 from breakfix.engine.vehicles.ssh.waiting import NotReached, OutOfTime, Patience, Stopped
 

@@ -15,6 +15,8 @@ from breakfix.engine.errors import EngineUnavailable, PermissionRefused, Vehicle
 from breakfix.engine.events import Host
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.vehicles.ssh import command
+from breakfix.engine.vehicles.ssh.channels import aside
+from breakfix.engine.vehicles.ssh.line import new_mark
 from breakfix.engine.vehicles.ssh.link import Link
 from breakfix.engine.vehicles.ssh.scripts import END_COMMANDS, END_MARK
 from breakfix.engine.vehicles.ssh.waiting import NotReached, OutOfTime, Patience
@@ -54,7 +56,7 @@ class SshHosts:
         Raises VehicleError where there is no such host, BreakfixError where a secret is not there.
         """
         link = self.link(self._host(name))
-        return command.run(link, op, command.new_mark(self.prefix), stop)
+        return command.run(link, op, new_mark(self.prefix), stop)
 
     def identify(self, name: str) -> Host:
         """Connect to a host, as `pinned` does; from now on its name means the host that has answered."""
@@ -142,7 +144,7 @@ class SshHosts:
     def link_and_mark(self, name: str) -> tuple[Link, str]:
         """What there is to a host, and a mark for a command on it. Raises VehicleError where there is no
         such host."""
-        return self.link(self._host(name)), command.new_mark(self.prefix)
+        return self.link(self._host(name)), new_mark(self.prefix)
 
     # --- holding the lock ---
 
@@ -183,7 +185,7 @@ class SshHosts:
 
 def _end_commands_on(link: Link, prefix: str) -> int:
     argv = ("sh", "-c", END_COMMANDS, "sh", prefix, END_MARK, END_COMMANDS, "")
-    _, text = command.aside(link, argv, Patience(time.monotonic() + _END_S))
+    _, text = aside(link, argv, Patience(time.monotonic() + _END_S))
     return int(text) if text.strip().isdigit() else 0
 
 

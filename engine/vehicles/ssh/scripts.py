@@ -22,9 +22,9 @@ given. Why it does not, it says in a last line that begins with the mark."""
 _CAN_SEARCH: Final = """\
 [ -r /proc/self/environ ] || exit 2
 printf 'a\\0b' | grep -qz '^b' || exit 2"""
-"""Else nothing would be found where there is something. Entries of an environment end with a NUL, behind
-which not every grep(1) sees anything without ``-z``. An entry is looked for from its beginning: SUDO_COMMAND, which
-goes on to all that a command by sudo has started, holds the mark too (sudo(8))."""
+"""Entries of an environment end with a NUL, behind which not every grep(1) sees anything without ``-z``. An
+entry is looked for from its beginning: SUDO_COMMAND, which goes on to all that a command by sudo has started,
+holds the mark too (sudo(8))."""
 
 END_MARK: Final = f"""\
 {_CAN_SEARCH}

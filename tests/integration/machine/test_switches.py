@@ -96,3 +96,12 @@ def test_units_that_carry_our_connection_are_refused(
     else:
         assert not done.active
         assert "our own connection" in done.error
+
+
+def test_a_reboot_is_seen_in_history(host: FaultyHost) -> None:
+    """Another boot id proves it; its switch has gone with the old life, and nothing is left to undo."""
+    intent = host.intent("host.reboot", host.named(), LONG_S, within="8m")
+    assert all(host.holds(intent.plan.gone))
+    done = host.inject(intent)
+    assert done.active, done.error
+    assert host.end().ended_by == "restart"

@@ -32,6 +32,7 @@ class HostHere:
         self.answer: Outcome | None = None
         """What every op gives, where it is set."""
         self.arrived: list[Occurrence] | None = []
+        self.tokens: list[str] = []
         entry = pwd.getpwuid(os.geteuid())
         self.facts = HostFacts(
             identity=Identity(kind="ssh", name="here", endpoint="here", object_id="SHA256:x@here:22"),
@@ -48,7 +49,13 @@ class HostHere:
     @property
     def facts_to_put_back(self) -> HostFacts:
         """Of a repair that is to be put back; each time another one."""
-        return structs.replace(self.facts, token=f"bfx-test-{secrets.token_hex(4)}")
+        self.tokens.append(f"bfx-test-{secrets.token_hex(4)}")
+        return structs.replace(self.facts, token=self.tokens[-1])
+
+    def kept(self) -> list[Path]:
+        """What repairs have kept for that."""
+        folders = (Path("/run/breakfix"), Path(f"/tmp/breakfix-{os.geteuid()}"))
+        return [at / name for at in folders for name in self.tokens if (at / name).exists()]
 
     def run(self, op: Op, **_: Any) -> Outcome:
         """One op."""
@@ -150,9 +157,9 @@ def here(request: pytest.FixtureRequest) -> Iterator[HostHere]:
     shell = SHELLS[request.param]
     if shutil.which(shell[0]) is None:
         pytest.fail(f"These tests need {request.param}: apt-get install dash busybox-static")
-    yield HostHere(shell)
-    assert not list(Path("/run/breakfix").glob("bfx-test-*"))
-    assert not list(Path(f"/tmp/breakfix-{os.geteuid()}").glob("bfx-test-*"))
+    made = HostHere(shell)
+    yield made
+    assert not made.kept()
 
 
 ODD_NAMES = (

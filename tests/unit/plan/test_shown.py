@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from breakfix.engine.run_plan import RunPlan
@@ -49,14 +50,60 @@ def test_the_text_shows_each_command_with_its_undo(made: RunPlan) -> None:
     assert lines[-1] == f"Plan           {made.hash}"
 
 
-def test_a_wide_step_is_counted(plan: Make, world: Any) -> None:
-    """Twenty units are shown, the rest is a number."""
+def test_a_wide_step_is_shown_by_one_of_each_kind(plan: Make, world: Any) -> None:
+    """Units that differ in the name of their target alone are shown once, with the names of the others."""
     world.add(*(f"w{i}" for i in range(25)), app="web")
     made = plan(
-        [{"id": "ok", "verify": "x.look", "target": "web"}],
+        [{"id": "hit", "inject": "x.kill", "target": "web", "fan_out": {"wave": 5}}],
         targets={"web": {"docker": {"labels": {"app": "web"}}, "pick": "all"}},
     )
-    assert "... and 5 more units of ok" in plan_text.render(made)
+    lines = [line.strip() for line in plan_text.render(made).splitlines()]
+    begin = lines.index("hit: 25 units in 5 waves of at most 5")
+    assert lines[begin + 1] == "hit@w0: inject x.kill, at once"
+    assert "and alike on 24 more: w[1-24]" in lines
+    assert "web  all of 25 -> 25: w[0-24]" in lines
+    assert sum(line.startswith("hit@") for line in lines) == 1
+
+
+def test_units_of_a_wide_step_that_differ_are_each_shown(plan: Make, world: Any) -> None:
+    """Another command is another kind, and each kind has its first unit shown."""
+    world.add(*(f"w{i}" for i in range(25)), app="web")
+    made = plan(
+        [{"id": "hit", "inject": "x.kill", "target": "web"}],
+        targets={"web": {"docker": {"labels": {"app": "web"}}, "pick": "all"}},
+    )
+    units = tuple(
+        msgspec.structs.replace(unit, unknown=("pid of it",)) if unit.binding == "w7" else unit
+        for unit in made.units
+    )
+    text = plan_text.render(msgspec.structs.replace(made, units=units))
+    assert "hit@w0: inject" in text and "hit@w7: inject" in text
+    assert "and alike on 23 more: w[1-6,8-24]" in text
+
+
+def test_a_wide_step_is_one_node(plan: Make, world: Any) -> None:
+    """Links between its units and those of another wide step are one edge."""
+    world.add(*(f"w{i}" for i in range(25)), app="web")
+    made = plan(
+        [
+            {"id": "hit", "inject": "x.kill", "target": "web"},
+            {
+                "id": "fix", "remediate": "x.start", "target": "web",
+                "depends_on": [{"step": "hit", "each": "target"}],
+            },
+            {"id": "rest", "wait": "1s", "depends_on": ["fix"]},
+        ],
+        targets={"web": {"docker": {"labels": {"app": "web"}}, "pick": "all"}},
+    )  # fmt: skip
+    lines = plan_graph.mermaid(made).splitlines()
+    assert lines[1:6] == [
+        '  n0["hit<br/>inject x.kill<br/>on 25 targets, all of them"]:::inject',
+        '  n1["fix<br/>remediate x.start<br/>on 25 targets, all of them"]:::remediate',
+        '  n2["rest<br/>wait 1s"]:::wait',
+        '  n0 -->|"active"| n1',
+        '  n1 -->|"succeeded"| n2',
+    ]
+    assert plan_graph.dot(made).count("->") == 2
 
 
 def test_mermaid(made: RunPlan) -> None:

@@ -68,8 +68,8 @@ class Reached:
         self.ssh = SshHosts({one.name: one for one in hosts}, str)
         self.vehicles = Vehicles({}, run_dir, Secrets({}), time.monotonic, ssh=self.ssh)
         self.streams = Streams({}, time.monotonic, self.ssh)
-
         self._facts: dict[str, HostFacts] = {}
+        self._tokens: list[str] = []
 
     def facts(self, name: str = "host-001") -> HostFacts:
         """Of a repair that stays."""
@@ -79,7 +79,13 @@ class Reached:
 
     def facts_to_put_back(self, name: str = "host-001") -> HostFacts:
         """Of a repair that is to be put back."""
-        return structs.replace(self.facts(name), token=f"bfx-test-{secrets.token_hex(4)}")
+        self._tokens.append(f"bfx-test-{secrets.token_hex(4)}")
+        return structs.replace(self.facts(name), token=self._tokens[-1])
+
+    def kept(self) -> list[Path]:
+        """What repairs keep for that, on whichever host."""
+        folders = [Path("/run/breakfix"), *Path("/tmp").glob("breakfix-*")]
+        return [at / name for at in folders for name in self._tokens if (at / name).exists()]
 
     def sample(
         self,
@@ -131,6 +137,7 @@ def reach(sshd: SshServer, tmp_path: Path) -> Iterator[Reached]:
     made = Reached([sshd.host(number) for number in (1, 2, 3)], tmp_path)
     yield made
     made.close()
+    assert not made.kept()
 
 
 @pytest.fixture
@@ -139,6 +146,7 @@ def plain(sshd: SshServer, tmp_path: Path) -> Iterator[Reached]:
     made = Reached([sshd.host(1, user=sshd.plain)], tmp_path)
     yield made
     made.close()
+    assert not made.kept()
 
 
 @pytest.fixture

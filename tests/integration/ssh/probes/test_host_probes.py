@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -238,7 +237,7 @@ def test_a_lost_heartbeat_is_seen(reach: Any, wait_for: Wait) -> None:
     reach.listen(probe)
     assert reach.sample(probe).holds is None
     send = f"while sleep 0.1; do echo host-001 >/dev/udp/127.0.0.1/{port}; done"
-    sender = Command(argv=(f"timeout 2 bash -c {shlex.quote(send)}",), shell=True, exit_code=124)
+    sender = Command(argv=("timeout", "2", "bash", "-c", send), exit_code=124)
     assert reach.sample(sender).holds
     since_s = time.monotonic() - 1.0
     wait_for(lambda: reach.sample(probe, since_s=since_s).holds, "it is lost")

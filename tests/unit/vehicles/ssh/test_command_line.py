@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from breakfix.engine.ops import ExecOp, Identity
-from breakfix.engine.vehicles.ssh.command import LINE_BYTES_MAX, command_line
+from breakfix.engine.vehicles.ssh.line import LINE_BYTES_MAX, command_line
 from breakfix.engine.vehicles.ssh.scripts import END_COMMANDS, END_MARK, PRELUDE
 
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
