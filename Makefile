@@ -2,6 +2,7 @@
 # make test            install what the tests need, start a Docker engine if none answers, run all tests;
 #                      the first one makes a virtual machine, which is kept in /var/cache
 # make check           ruff, import rules, mypy --strict and the fast tests
+# make lint            the same without the tests
 # make crash           kill the engine at every point of every fault, and look at what is left
 # make bench           measure, side by side with a peer; writes docs/benchmarks.md
 # make docker-engine   start a Docker engine if none answers; tools/docker_engine.sh stop ends it
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test check crash bench docker-engine test-machine derived clean
+.PHONY: demo test lint check crash bench docker-engine test-machine derived clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.runs: pyproject.toml constraints.txt tools/make_venv.sh
@@ -39,10 +40,12 @@ test: $(VENV)/.develops
 	@tools/test_machine.sh build || true
 	@tools/docker_engine.sh with $(BIN)/python -m pytest --durations=15
 
-check: $(VENV)/.develops
+lint: $(VENV)/.develops
 	$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	$(BIN)/mypy
+
+check: lint
 	$(BIN)/python -m pytest -q tests/unit
 
 crash: $(VENV)/.develops

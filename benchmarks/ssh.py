@@ -90,7 +90,7 @@ def on_hosts(breakfix: Sequence[str], folder: Path, *, quick: bool) -> Part:
     """Whole processes from nothing, and the second command on open connections."""
     if not SSHD.exists():
         raise RuntimeError(NEEDED)
-    count, rounds, times = (50, 1, 3) if quick else (500, 5, 6)
+    count, rounds, times = (50, 1, 3) if quick else (500, 3, 6)
     versions = install(folder)
     with fleet_of(count, folder) as fleet:
         cold = interleaved(_cold(breakfix, fleet), rounds)

@@ -1,6 +1,7 @@
 """One command on many hosts, outside of a run: so many at a time, and every answer as it comes."""
 
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -135,7 +136,7 @@ class Batch:
         return Answer(
             host=name,
             state=state,
-            why=self._mask(outcome.error),
+            why=self._mask(outcome.error or _by_signal(outcome.code)),
             code=outcome.code,
             stdout=self._kept(outcome.text),
             stderr=self._kept(outcome.stderr),
@@ -146,3 +147,14 @@ class Batch:
         """The same text once, however many hosts give it."""
         masked = self._mask(text)
         return self._texts.setdefault(masked, masked)
+
+
+def _by_signal(code: int | None) -> str:
+    """In words, where a negative code says that a signal ended the command."""
+    if code is None or code >= 0:
+        return ""
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was ended by {name}"

@@ -10,12 +10,12 @@ from msgspec import Struct
 from breakfix.engine.statistics.share import wilson
 from breakfix.engine.timeline.facts import (
     During,
-    ExpectFacts,
     ObserverFacts,
     OutageFacts,
     ShareInterval,
     WindowFacts,
 )
+from breakfix.engine.timeline.planned import ExpectFacts
 from breakfix.engine.timeline.record import Expects, Judged, Record, Row
 from breakfix.engine.timeline.words import with_interval
 from breakfix.engine.values import format_seconds, fraction, seconds

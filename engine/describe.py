@@ -34,6 +34,8 @@ _UPDATE_FLAGS: Final = {
     "PidsLimit": "--pids-limit",
 }
 _SHOWN_CHARS: Final = 500
+_LINE: Final = "\n"
+_OUR_NAME: Final = "breakfix"
 
 
 def describe(op: Op) -> str:
@@ -59,6 +61,24 @@ def describe(op: Op) -> str:
     return _http(op)
 
 
+def describe_briefly(op: Op) -> str:
+    """As `describe`, for a person who reads and does not type: a script of ours on a host is named by its
+    length, with its arguments as they are. What a scenario itself says is always shown whole."""
+    if not isinstance(op, ExecOp) or op.via != "ssh" or not _is_our_script(op):
+        return describe(op)
+    command = f"sh -c <script of {op.argv[2].strip().count(_LINE) + 1} lines>"
+    words = [*(["sudo", "-n"] if op.sudo else []), *_env(op.env)]
+    line = " ".join([*map(shlex.quote, words), command, shlex.join(op.argv[4:])])
+    name = shlex.quote(op.target.name) if op.target is not None else "HOST"
+    return _fed(op.stdin, f"ssh {name}: {_in_folder(op.cwd, line)}")
+
+
+def _is_our_script(op: ExecOp) -> bool:
+    """Those take their values as arguments, behind a name for ``$0``; the text of a scenario has none."""
+    shape = op.argv[:2] == ("sh", "-c") and op.argv[3:4] == (_OUR_NAME,)
+    return shape and len(op.argv) > len(("sh", "-c", "", _OUR_NAME)) and _LINE in op.argv[2].strip()
+
+
 def describe_all(ops: Iterable[Op]) -> str:
     """Commands one after the other; empty where there are none."""
     return "; ".join(describe(op) for op in ops)
@@ -71,7 +91,7 @@ def failure(op: Op, outcome: Outcome) -> str:
     said = outcome.stderr.strip().splitlines()
     if isinstance(op, ExecOp) and said:
         return f"{said[-1][:_SHOWN_CHARS]} (exit code {outcome.code})"
-    return f"{describe(op)} ended with {outcome.code}"
+    return f"{describe_briefly(op)} ended with {outcome.code}"
 
 
 def describe_check(check: Check) -> str:

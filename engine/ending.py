@@ -196,7 +196,7 @@ def end(fault: OpenFault, journal: Writer, vehicles: Vehicle, *, why: str, by: R
         _settle(fault, vehicles)
     asked_at_s = journal.now_s()
     seen = look(fault, vehicles)
-    if seen.gone:
+    if seen.gone and (fault.active or not fault.intent.plan.undo_unseen):
         between = (_open_until(fault, asked_at_s), journal.now_s())
         switch = _disarm_patiently(fault, vehicles)
         if switch.error:

@@ -12,6 +12,7 @@
     │   ├── EngineUnavailable           5  nothing answers
     │   ├── PermissionRefused           5  it answers, but not to us
     │   └── TargetVanished              5  a target that was there is gone
+    ├── HistoryError                    5  the database of past runs cannot be written or read
     ├── JournalError                    5  the journal cannot be written or read
     ├── ExpressionError                 5  an expression could not be evaluated at bind
     └── VehicleError                    5  an op could not be tried, or its outcome is unknown
@@ -86,6 +87,10 @@ class PermissionRefused(EngineError):
 
 class TargetVanished(EngineError):
     """A target that was resolved is no longer there."""
+
+
+class HistoryError(BreakfixError):
+    """The database of past runs cannot be written or read."""
 
 
 class JournalError(BreakfixError):

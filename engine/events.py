@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run_plan import RunPlan
@@ -99,6 +100,10 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run_started"):
     """The command line that replays it."""
     secrets: dict[str, SecretSource] = {}
     """Where the secrets come from, never what they are."""
+    labels: dict[str, str] = {}
+    """What ``--label NAME=VALUE`` said of this run: ``{"version": "1.4.2"}``."""
+    series: str = ""
+    """The series of trials that it is a part of."""
 
 
 class EndpointSeen(_Event, frozen=True, kw_only=True, tag="endpoint_seen"):
@@ -380,6 +385,12 @@ class RunErrored(_Event, frozen=True, kw_only=True, tag="run_errored"):
     kind: str = ""
 
 
+class Compared(_Event, frozen=True, kw_only=True, tag="compared"):
+    """An expectation that says ``not_worse_than`` was held against the history."""
+
+    found: ComparedFacts
+
+
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
     """The last event. Open faults: none, unless `residue`."""
 
@@ -395,7 +406,7 @@ Event = (
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
     | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
-    | RunInvalid | RunErrored | RunEnded
+    | RunInvalid | RunErrored | Compared | RunEnded
 )  # fmt: skip
 
 

@@ -7,7 +7,9 @@ from typing import Final, Literal
 from msgspec import structs
 
 from breakfix.engine.claims import probe_rows, worst
-from breakfix.engine.timeline.facts import ExpectFacts, Interval
+from breakfix.engine.regressions import regression_rows
+from breakfix.engine.timeline.facts import Interval
+from breakfix.engine.timeline.planned import ExpectFacts
 from breakfix.engine.timeline.record import (
     EpisodeFacts,
     HealedBy,
@@ -32,28 +34,34 @@ _METRICS: Final[dict[Timed, tuple[str, ...]]] = {
 
 def rows(record: Record) -> Iterator[Row]:
     """One row for each claim of each expectation, in the order of the file."""
-    for expect in record.plan.expect if record.plan is not None else ():
-        about = expect.fault or "the run"
-        cases = list(_cases(record, expect))
-        for claim in _TIMED:
-            bound = getattr(expect, claim)
-            if bound is not None and expect.units is not None:
-                of_units = [_timed(about, claim, bound, i, m) for i, m in _units(record, expect)]
-                yield _of_share(record, expect, of_units) or _unmet(about, claim, bound)
-            elif bound is not None:
-                yield worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
-                    about, claim, bound
-                )
-        if expect.healed_by is not None:
-            wanted = expect.healed_by
-            if expect.units is not None:
-                of_units = [_healed(about, wanted, i, m) for i, m in _units(record, expect)]
-                yield _of_share(record, expect, of_units) or _unmet(about, "healed_by", wanted)
-                continue
-            yield worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
-                about, "healed_by", wanted
+    for index, expect in enumerate(record.plan.expect if record.plan is not None else ()):
+        for row in _rows_of(record, expect):
+            yield structs.replace(row, item=index)
+
+
+def _rows_of(record: Record, expect: ExpectFacts) -> Iterator[Row]:
+    about = expect.fault or "the run"
+    cases = list(_cases(record, expect))
+    for claim in _TIMED:
+        bound = getattr(expect, claim)
+        if bound is not None and expect.units is not None:
+            of_units = [_timed(about, claim, bound, i, m) for i, m in _units(record, expect)]
+            yield _of_share(record, expect, of_units) or _unmet(about, claim, bound)
+        elif bound is not None:
+            yield worst([_timed(about, claim, bound, i, m) for i, m in cases]) or _unmet(
+                about, claim, bound
             )
-        yield from probe_rows(record, expect)
+    if expect.healed_by is not None:
+        wanted = expect.healed_by
+        if expect.units is not None:
+            of_units = [_healed(about, wanted, i, m) for i, m in _units(record, expect)]
+            yield _of_share(record, expect, of_units) or _unmet(about, "healed_by", wanted)
+            return
+        yield worst([_healed(about, wanted, i, m) for i, m in cases]) or _unmet(
+            about, "healed_by", wanted
+        )
+    yield from probe_rows(record, expect)
+    yield from regression_rows(record, expect)
 
 
 def in_words(row: Row) -> str:

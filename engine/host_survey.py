@@ -4,6 +4,7 @@ One command a host, as root where we can become root, since nobody else sees all
 carries the marks and names of this run alone: other runs may be at work there.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,14 +42,22 @@ for path in "/run/breakfix/$run".* /tmp/breakfix-*/"$run".*; do
 done
 end
 list processes
-for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
+# Whether a process is left, and of no command that is at work.
+left() {
+  mark=$(tr '\0' '\n' <"$1" | sed -n 's/^BREAKFIX_MARK=//p')
   # A mark ends with the pid of the first process of its command: while that runs, nothing of it is left.
-  mark=$(tr '\0' '\n' <"$file" | sed -n 's/^BREAKFIX_MARK=//p')
   first=/proc/${mark##*.} name=
-  # One that is about to become another program has no environment for a moment.
-  if [ "$file" = "$first/environ" ]; then continue; fi
+  if [ -z "$mark" ] || [ "$1" = "$first/environ" ]; then return 1; fi
   read -r name <"$first/comm"
-  if [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; then continue; fi
+  ! { [ "$name" = sudo ] || grep -qsz "^BREAKFIX_MARK=$mark" "$first/environ"; }
+}
+waited=
+for file in $(grep -lsz "^BREAKFIX_MARK=$run\." /proc/[0-9]*/environ); do
+  left "$file" || continue
+  # What is ending, or is about to become another program and has no environment, gets a moment for that.
+  [ "$waited" ] || sleep 1
+  waited=yes
+  left "$file" || continue
   pid=${file#/proc/}
   read -r name <"${file%/environ}/comm" && item "${pid%/environ} $name"
 done
@@ -97,9 +106,9 @@ def take(targets: Mapping[str, Identity], vehicles: Runner, run_id: str) -> dict
     reason."""
 
     def ask(identity: Identity) -> Fields:
-        before_s = time.time()
+        asked_at_s = time.time()
         outcome = vehicles.run(_op(identity, run_id))
-        return fields_of(outcome, (before_s + time.time()) / 2)
+        return fields_of(outcome, (asked_at_s, time.time()))
 
     if not targets:
         return {}
@@ -117,26 +126,36 @@ def _op(identity: Identity, run_id: str) -> ExecOp:
     )
 
 
-def fields_of(outcome: Outcome, now_wall_s: float) -> Fields:
-    """The fields of an answer that came at that time of our own clock."""
+def fields_of(outcome: Outcome, between_wall_s: tuple[float, float]) -> Fields:
+    """The fields of an answer that was given at some time between the two of our own clock."""
     if not outcome.ok:
         why = outcome.error or outcome.stderr.strip() or f"the command ended with {outcome.code}"
         return {"unknown": why}
     try:
         said = msgspec.convert(outcome.data, _Said)
-        ahead_s = round(_seconds(said.wall) - now_wall_s)
+        clock = _clock(_seconds(said.wall), *between_wall_s)
     except (msgspec.ValidationError, ValueError) as error:
         return {"unknown": str(error)}
     found = {
         "there": "yes",
         "boot": said.boot,
-        "clock": f"{ahead_s:+d} s from ours",
+        "clock": clock,
         "time sync": time_sync(said.shown) or "none",
     }
     found |= {f"folder {path}": "there" for path in said.folders}
     found |= {f"process {process}": "runs" for process in said.processes}
     found |= {f"unit {unit}": "loaded" for unit in said.own}
     return found | {f"failed unit {unit}": "failed" for unit in said.failed}
+
+
+def _clock(wall_s: float, from_s: float, until_s: float) -> str:
+    """
+    >>> _clock(3601.2, 1.0, 1.2), _clock(10.0, 5.0, 15.0)
+    ('+3600 s from ours', '+0 s from ours, give or take 5 s')
+    """
+    ahead_s, slack_s = wall_s - (from_s + until_s) / 2, math.ceil((until_s - from_s) / 2)
+    words = f"{round(ahead_s):+d} s from ours"
+    return words if until_s - from_s < 1 else f"{words}, give or take {slack_s} s"
 
 
 def _seconds(wall: str) -> float:

@@ -221,9 +221,19 @@ class Latency(_Part, frozen=True, kw_only=True):
     p99: Duration | None = None
 
 
+class NotWorseThan(_Part, frozen=True, kw_only=True):
+    """Earlier comparable runs: the newest `runs` of those that carry all labels of `where`. The times may be
+    `margin` times as long as theirs."""
+
+    where: dict[str, str] = {}
+    runs: Annotated[int, Meta(ge=1, le=200)] = 20
+    margin: Annotated[float, Meta(gt=1, le=10)] = 1.25
+
+
 class Expectation(_Part, frozen=True, kw_only=True):
-    """One row. About a fault, or the run (its worst episode): detected_within, mitigated_within,
-    restored_within, healed_by. About an observed probe, or for the first two the run (its worst
+    """One row. About earlier runs: `metric` with `not_worse_than`, and what it comes to where the runs are too
+    few to tell, `inconclusive`, which is inconclusive unless said. About a fault, or the run (its worst
+    episode): detected_within, mitigated_within, restored_within, healed_by. About an observed probe, or for the first two the run (its worst
     observer): max_outage, availability (at least), error_share (at most), latency (at most); `during`
     the run, the faults, the repairs (from the begin of the first to the end of the last), or after the
     faults."""
@@ -241,6 +251,9 @@ class Expectation(_Part, frozen=True, kw_only=True):
     during: Literal["run", "faults", "repair", "after"] = "run"
     units: Share | None = None
     """Of a fault: for so large a share of its units, each on its own; else for all of them together."""
+    metric: Literal["time_to_detect", "time_to_mitigate", "time_to_restore"] | None = None
+    not_worse_than: NotWorseThan | None = None
+    inconclusive: Literal["pass", "fail"] | None = None
 
 
 class Observed(_Part, frozen=True, kw_only=True):

@@ -189,6 +189,9 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     effect: tuple[Check, ...] = ()
     undo: tuple[Op, ...] = ()
     gone: tuple[Check, ...] = ()
+    undo_unseen: bool = False
+    """Where its effect was never seen it is undone all the same, whatever `gone` says: a command that
+    somebody wrote may have done half of what its check asks for."""
     arm: tuple[Op, ...] = ()
     disarm: tuple[Op, ...] = ()
     mechanism: str = ""

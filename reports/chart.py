@@ -14,6 +14,7 @@ from breakfix.reports import bands
 from breakfix.reports.axis import Row, at_work, axis_span, rows
 from breakfix.reports.fan_out import faults_of, outage_spans, shares, wide_outages
 from breakfix.reports.palette import data_file, light, variables
+from breakfix.reports.svg import without_roles
 from breakfix.reports.wording import detailed
 
 ROWS_MAX: Final = 36
@@ -139,7 +140,7 @@ def _draw(
         "labels": _labels(marks, span, plot_px),
     }
     svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return svg, len(labels) * _ROW_PX + _TOP_PX + _BOTTOM_PX
+    return without_roles(svg), len(labels) * _ROW_PX + _TOP_PX + _BOTTOM_PX
 
 
 def _observed(

@@ -3,7 +3,6 @@
 import msgspec
 
 from breakfix.engine.timeline.record import Record, Verdict
-from breakfix.engine.trials import SeriesRecord
 
 
 def render(record: Record, verdict: Verdict) -> str:
@@ -11,6 +10,6 @@ def render(record: Record, verdict: Verdict) -> str:
     return document(msgspec.structs.replace(record, verdict=verdict))
 
 
-def document(whole: Record | SeriesRecord) -> str:
+def document(whole: msgspec.Struct) -> str:
     """Any record as an indented document that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from breakfix.engine.action import HostFacts
-from breakfix.engine.describe import describe, describe_check
+from breakfix.engine.describe import describe, describe_briefly, describe_check
 from breakfix.engine.model import Hold, LocalCommand, Step
 from breakfix.engine.ops import ExecOp, Plan
 from breakfix.engine.run_plan import Link, RunPlan, TargetSet, Unit
@@ -186,13 +186,14 @@ def _unit(plan: RunPlan, step: Step, unit: Unit, links: Sequence[Link]) -> Itera
         yield f"      until    {poll}"
     if unit.preview is not None:
         for word, lines in (
-            ("does", [describe(op) for op in unit.preview.apply]),
+            ("does", [describe_briefly(op) for op in unit.preview.apply]),
             ("seen", [describe_check(check) for check in unit.preview.effect]),
-            ("undo", [describe(op) for op in unit.preview.undo]),
+            ("undo", [describe_briefly(op) for op in unit.preview.undo]),
             ("gone", [describe_check(check) for check in unit.preview.gone]),
             ("note", [unit.preview.note] if unit.preview.note else []),
         ):
-            yield from (f"      {word:<8} {line}" for line in lines)
+            for line in lines:
+                yield f"      {word:<8} {line}".replace("\n", f"\n{'':<15}")
     if step.phase == "inject":
         yield f"      holds    {_holds(step)}; {_without_engine(plan.dead_man.get(unit.id, ''))}"
     if step.phase == "remediate":

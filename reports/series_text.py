@@ -29,6 +29,11 @@ def _lines(series: SeriesRecord) -> Iterator[list[Piece]]:
         for line in words.trial_lines(series)
     ]  # fmt: skip
     yield from titled("Trials", table(rows, head=(*words.HEADS, "reason")))
+    judged: list[list[Piece]] = [
+        [(claim, ""), (verdict, TONES[verdict]), (observed, "")]
+        for claim, verdict, observed in words.row_lines(series)
+    ]
+    yield from titled("Against earlier runs", table(judged))
     for metric in words.metric_lines(series):
         figures: list[list[Piece]] = [
             [(item.name, ""), (f"{item.value} {item.ends}".strip(), "bold"), (item.note, "dim")]

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from breakfix.engine.statistics import Bounds, Duration, Estimate, Refusal, Summary, Survival
-from breakfix.engine.timeline.words import with_interval
+from breakfix.engine.timeline.words import claim_in_words, with_interval
 from breakfix.engine.trials import METRICS, MetricName, SeriesRecord, Trial, TrialTime
 from breakfix.engine.values import format_seconds
 from breakfix.reports.fan_out import WIDE
@@ -98,6 +98,13 @@ def metric_lines(series: SeriesRecord) -> list[MetricLines]:
                 )
             )
     return found
+
+
+def row_lines(series: SeriesRecord) -> list[tuple[str, str, str]]:
+    """What all trials together are held against: the expectation, what it came to, and what was seen."""
+    return [
+        (f"{row.about} {claim_in_words(row)}", row.verdict, row.observed) for row in series.rows
+    ]
 
 
 def notes(series: SeriesRecord) -> list[str]:

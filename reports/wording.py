@@ -58,13 +58,15 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 def when(record: Record) -> str:
     """The day and time of the run's start, UTC."""
-    if record.run.started_wall_s is None:
-        return ""
+    return "" if record.run.started_wall_s is None else day_and_time(record.run.started_wall_s)
+
+
+def day_and_time(wall_s: float) -> str:
+    """An instant of the wall clock, UTC; empty where it is none."""
     try:
-        started = datetime.fromtimestamp(record.run.started_wall_s, UTC)
+        return f"{datetime.fromtimestamp(wall_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, OSError, ValueError):
         return ""
-    return f"{started:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def unit_name(unit: UnitFacts, record: Record) -> str:

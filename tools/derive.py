@@ -10,7 +10,9 @@ from typing import Any
 
 from breakfix.engine import catalogue
 from breakfix.engine.cli.action_text import as_list, as_markdown
+from breakfix.engine.gate import gate_schema
 from breakfix.engine.timeline.schema import record_schema
+from breakfix.engine.trend.schema import comparison_schema, trend_schema
 from breakfix.engine.trials.schema import series_schema
 from breakfix.engine.validate.schema import journal_schema, scenario_schema
 
@@ -25,6 +27,9 @@ def derived() -> dict[str, str]:
         "schemas/journal.v1.json": _json(journal_schema()),
         "schemas/record.v1.json": _json(record_schema()),
         "schemas/series.v1.json": _json(series_schema()),
+        "schemas/trend.v1.json": _json(trend_schema()),
+        "schemas/comparison.v1.json": _json(comparison_schema()),
+        "schemas/gate.v1.json": _json(gate_schema()),
         "docs/reference/actions.md": _reference(scenario),
     }
 

@@ -26,6 +26,7 @@ install() {
     { command -v dockerd && command -v docker; } >/dev/null || wanted+=(docker.io iptables)
     [ -x /usr/sbin/sshd ] || wanted+=(openssh-server)
     { command -v sudo && command -v ssh; } >/dev/null || wanted+=(sudo openssh-client)
+    compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || wanted+=(postgresql)
     [ ${#wanted[@]} -eq 0 ] && return
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "These tests need ${wanted[*]}: install them, or run this as root on Debian." >&2

@@ -73,6 +73,7 @@ class Exec(Fault, Repair, frozen=True, kw_only=True):
             # to be gone before this is sent.
             undo=(self._op(facts, self.undo),),
             gone=(self._check(facts, 1, f"`{words}` is not in effect in {name}"),),
+            undo_unseen=True,
         )
 
     def _check(self, facts: DockerFacts, code: int, asked: str) -> Check:

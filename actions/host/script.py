@@ -1,5 +1,6 @@
 """host.script"""
 
+import shlex
 from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, structs
@@ -94,13 +95,14 @@ class Script(Fault, Repair, frozen=True, kw_only=True):
             effect=(effect,),
             undo=(self._op(facts, self.undo),),
             gone=(self._check(facts, self.check, in_effect=False),),
+            undo_unseen=True,
         )
 
     def _op(self, facts: HostFacts, command: Command) -> ExecOp:
         return structs.replace(script(facts, "", root=self.sudo), argv=_argv(command))
 
     def _check(self, facts: HostFacts, command: Command, *, in_effect: bool) -> Check:
-        words = command if isinstance(command, str) else " ".join(command)
+        words = command if isinstance(command, str) else shlex.join(command)
         ends = "with 0" if in_effect else "with another code than 0"
         return Check(
             op=script(facts, _CHECK, *_argv(command), root=self.sudo, changes="no"),

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from breakfix.engine.cli.history_options import history_option
 from breakfix.engine.cli.scenario_options import choose, scenario_options
 
 if TYPE_CHECKING:
+    from breakfix.engine.model import Scenario
     from breakfix.engine.run_plan import RunPlan
 
 EXAMPLES: Final = """\b
@@ -36,7 +38,8 @@ Exit codes: 0 there is a plan, 2 bad input, an empty set or a conflict, 5 no eng
     metavar="FILE",
     help="Write the plan into this file, for `breakfix run --plan`.",
 )
-def command(form: str, out: Path | None, **options: Any) -> None:
+@history_option
+def command(form: str, out: Path | None, history: str, **options: Any) -> None:
     """Show every step of FILE with its targets, its commands and their undo; nothing is touched."""
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
@@ -51,8 +54,21 @@ def command(form: str, out: Path | None, **options: Any) -> None:
     if out is not None:
         plan.save(made, out)
     click.echo(shown(made, form))
+    if form == "text":
+        tell_power(chosen.scenario, chosen.env, history)
     if out is not None and form == "text":
         click.echo(f"Written to {out}.")
+
+
+def tell_power(scenario: "Scenario", env: str, history: str) -> None:
+    """Say what its expectations about earlier runs can tell."""
+    if all(item.not_worse_than is None for item in scenario.expect):
+        return
+    from breakfix.engine.cli.power import power_lines
+
+    click.echo("Against earlier runs")
+    for line in power_lines(scenario, env, history):
+        click.echo(f"  {line}")
 
 
 def shown(made: "RunPlan", form: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from breakfix import reports
 from breakfix.engine.errors import UsageError
+from breakfix.reports import annotations
 
 if TYPE_CHECKING:
     from breakfix.engine.timeline.record import Record, Verdict
@@ -17,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   breakfix report
   breakfix report 20261126-081502-cache_outage-3f2a --format html --out outage.html
+  breakfix report --format junit --out junit.xml
   breakfix report series-20261126-081502-cache_outage-9d04
   breakfix report /tmp/copied/journal.ndjson --format json"""
 
@@ -26,7 +29,7 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "html"]),
+    type=click.Choice([*reports.FORMATS, *annotations.FORMATS]),
     default="text",
     show_default=True,
     help="What to write.",
@@ -41,7 +44,6 @@ def command(run: str, form: str, out: Path | None) -> None:
     """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal.
 
     The id of a SERIES, or its file, shows the trials and what they say together."""
-    from breakfix import reports
     from breakfix.engine.home import find_series
 
     content: str
@@ -50,22 +52,44 @@ def command(run: str, form: str, out: Path | None) -> None:
         if out is None and form == "text":
             show_series(series)
             return
-        content = reports.render_series(series, form)
+        content = _of_series(series, form)
     else:
         record, verdict = record_of(run)
         if out is None and form == "text":
             show(record, verdict)
             return
-        content = reports.render(record, verdict, form)
+        content = _of_run(record, verdict, form)
     if out is None:
         write(sys.stdout, content)
-        return
+    else:
+        written(out, content)
+
+
+def written(out: Path, content: str) -> None:
+    """Write a report into a file. Raises UsageError where that cannot be."""
     try:
         out.write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(
             f"{out} cannot be written: {error.strerror}.", hint="Name another file."
         ) from error
+
+
+def _of_run(record: "Record", verdict: "Verdict", form: str) -> str:
+    if form in annotations.FORMATS:
+        from breakfix.engine.pinpoint import pinpoint
+
+        return annotations.FORMATS[form](pinpoint(record, verdict), None)
+    return reports.render(record, verdict, form)
+
+
+def _of_series(series: "SeriesRecord", form: str) -> str:
+    if form not in annotations.FORMATS:
+        return reports.render_series(series, form)
+    from breakfix.engine.pinpoint import of_trials, pinpoint
+
+    problems = [pinpoint(*record_of(trial.run_id)) for trial in series.trials]
+    return annotations.FORMATS[form](of_trials(problems), None)
 
 
 def record_of(run: str) -> "tuple[Record, Verdict]":

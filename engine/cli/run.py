@@ -11,10 +11,18 @@ import click
 from msgspec import structs
 
 from breakfix import __version__
-from breakfix.engine.cli.scenario_options import Chosen, choose, scenario_options
+from breakfix.engine.cli.history_options import (
+    given_labels,
+    history_option,
+    label_option,
+    warn_of_history,
+)
+from breakfix.engine.cli.push import gateway_option, pushed
+from breakfix.engine.cli.scenario_options import Chosen, Outputs, choose, scenario_options
 from breakfix.engine.errors import PreconditionError, UsageError
+from breakfix.engine.history.place import place
 from breakfix.engine.machine import refuse_if_halted
-from breakfix.engine.model import Repeat
+from breakfix.engine.model import Repeat, Scenario
 
 if TYPE_CHECKING:
     from breakfix.engine.plan import WorldTargets
@@ -26,6 +34,7 @@ Examples:
   breakfix run scenarios/demo.yaml
   breakfix run --yes --report out checkout.yaml
   breakfix run --no-faults checkout.yaml
+  breakfix run --label version=1.4.2 --label branch=main checkout.yaml
   breakfix run --repeat 6 --report out checkout.yaml
 
 \b
@@ -59,19 +68,24 @@ Exit codes: 0 passed, 1 failed, 2 bad input, 3 inconclusive or invalid,
     metavar="DIR",
     help="Write the report in all formats into this folder.",
 )
+@label_option
+@history_option
+@gateway_option
 @click.option("--wait", is_flag=True, help="Wait for targets that another run has.")
 @click.option("--yes", is_flag=True, help="Do not ask before real targets are touched.")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
     """Run the scenario in FILE: break, watch, mend, verify, report."""
     dry_run, no_faults = options.pop("dry_run"), options.pop("no_faults")
-    report_dir, yes = options.pop("report_dir"), options.pop("yes")
+    outputs = Outputs(report_dir=options.pop("report_dir"), gateway=options.pop("gateway"))
     plan_file, wait = options.pop("plan_file"), options.pop("wait")
-    times = options.pop("times")
+    times, yes = options.pop("times"), options.pop("yes")
+    labels, history = given_labels(options.pop("labels")), options.pop("history")
+    place(history)
     refuse_if_halted()
     chosen = choose(**options)
     from breakfix.engine import catalogue, plan
-    from breakfix.engine.cli.plan import shown
+    from breakfix.engine.cli.plan import shown, tell_power
 
     planned = plan.load(plan_file) if plan_file is not None else None
     if planned is not None:
@@ -91,10 +105,14 @@ def command(context: click.Context, /, **options: Any) -> None:
         click.echo(f"warning: {warning}", err=True)
     if dry_run and preview is not None:
         click.echo(shown(preview, "text"))
+        repeat = repeat_of(chosen.scenario.repeat, times)
+        tell_power(structs.replace(chosen.scenario, repeat=repeat), chosen.env, history)
         return
     _confirm(chosen, yes=yes)
-    request = _request(chosen, planned, no_faults=no_faults, wait=wait)
-    repeat = _repeat(chosen.scenario.repeat, times)
+    request = structs.replace(
+        request_of(chosen, planned, no_faults=no_faults, wait=wait), labels=labels, history=history
+    )
+    repeat = repeat_of(chosen.scenario.repeat, times)
     whole = request.command if times is None else f"{request.command} --repeat {times}"
     if chosen.scenario.repeat is not None:
         # What a report of one run repeats is that run.
@@ -102,18 +120,23 @@ def command(context: click.Context, /, **options: Any) -> None:
     if repeat.at_most > 1:
         from breakfix.engine.cli.trials import execute
 
-        execute(request, repeat, whole, report_dir, verbosity=context.obj["verbosity"])
-    _execute(context, request, targets, report_dir)
+        execute(request, repeat, whole, outputs, verbosity=context.obj["verbosity"])
+    _execute(context, request, targets, outputs)
 
 
-def _repeat(of_file: Repeat | None, times: int | None) -> Repeat:
+def repeat_of(of_file: Repeat | None, times: int | None) -> Repeat:
     """How many trials are made: what the command line says wins over the file."""
     repeat = of_file or Repeat(times=1)
     return repeat if times is None else structs.replace(repeat, times=times, up_to=times)
 
 
+def real_targets(scenario: Scenario) -> list[str]:
+    """The targets that breakfix does not start itself."""
+    return [name for name, target in scenario.targets.items() if target.process is None]
+
+
 def _confirm(chosen: Chosen, *, yes: bool) -> None:
-    real = [name for name, target in chosen.scenario.targets.items() if target.process is None]
+    real = real_targets(chosen.scenario)
     if yes or not real:
         return
     if not sys.stdin.isatty():
@@ -121,9 +144,14 @@ def _confirm(chosen: Chosen, *, yes: bool) -> None:
     click.confirm(f"This run breaks {', '.join(real)}. Go on?", abort=True)
 
 
-def _request(
-    chosen: Chosen, planned: "RunPlan | None", *, no_faults: bool, wait: bool
+def request_of(
+    chosen: Chosen,
+    planned: "RunPlan | None" = None,
+    *,
+    no_faults: bool = False,
+    wait: bool = False,
 ) -> "RunRequest":
+    """What a run is asked to do, and the command that repeats it."""
     from breakfix.engine.run.session import RunRequest
 
     replay = ["breakfix", "run", str(chosen.file), "--seed", str(chosen.seed)]
@@ -152,7 +180,7 @@ def _execute(
     context: click.Context,
     request: "RunRequest",
     targets: "WorldTargets",
-    report_dir: Path | None,
+    outputs: Outputs,
 ) -> None:
     from breakfix import reports
     from breakfix.engine.cli.live import LiveView
@@ -161,11 +189,17 @@ def _execute(
 
     with LiveView(verbosity=context.obj["verbosity"]) as view:
         done = run(request, targets, [view.on_line])
-    if report_dir is not None:
-        reports.write_all(done.record, done.verdict, report_dir)
+    warn_of_history(done)
+    if outputs.report_dir is not None:
+        reports.write_all(done.record, done.verdict, outputs.report_dir)
     # Whoever reads our output may have gone; the exit code still counts.
     with contextlib.suppress(OSError):
         show(done.record, done.verdict)
-        if report_dir is not None:
-            click.echo(f"The report is in {report_dir}; the journal is {done.folder}.")
-    raise SystemExit(done.verdict.exit_code)
+        if outputs.report_dir is not None:
+            click.echo(f"The report is in {outputs.report_dir}; the journal is {done.folder}.")
+    code = done.verdict.exit_code
+    if outputs.gateway:
+        from breakfix.engine.verdict import heaviest
+
+        code = heaviest([code, pushed([(done.record, done.verdict)], outputs.gateway)])
+    raise SystemExit(code)

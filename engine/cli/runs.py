@@ -1,21 +1,28 @@
-"""``breakfix runs``: the runs that are kept under the home, newest first."""
+"""``breakfix runs``: the runs of the history, newest first."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
 
-from breakfix.engine.errors import BreakfixError
+from breakfix.engine.cli.history_runs import choice_of, choice_options, open_history, verdict_option
+
+if TYPE_CHECKING:
+    from breakfix.engine.trend.row import RunRow
+    from breakfix.engine.trials import TrialTime
 
 EXAMPLES = """\b
 Examples:
   breakfix runs
-  breakfix runs --format json"""
+  breakfix runs --scenario demo --verdict failed --since 7d
+  breakfix runs --label version=1.4.2 --format json"""
 
 
 class RunLine(Struct, frozen=True, kw_only=True):
-    """One run. Of a broken journal, only `error` says something."""
+    """One run. Of a broken journal, only `error` says something. Runs with equal keys may be compared."""
 
     run_id: str
     journal: str
@@ -27,10 +34,21 @@ class RunLine(Struct, frozen=True, kw_only=True):
     time_to_restore_s: tuple[float, float] | None = None
     restored: str = ""
     """The same in words, or why there is none."""
+    labels: dict[str, str] = {}
+    env: str = ""
+    key: str = ""
+    series: str = ""
     error: str = ""
 
 
 @click.command(epilog=EXAMPLES)
+@choice_options
+@verdict_option
+@click.option("--key", default="", help="Only those that may be compared: with this key.")
+@click.option("--series", default="", help="Only the trials of this series.")
+@click.option(
+    "--limit", "newest", type=click.IntRange(min=1), metavar="N", help="No more than N, the newest."
+)
 @click.option(
     "--format",
     "form",
@@ -39,13 +57,19 @@ class RunLine(Struct, frozen=True, kw_only=True):
     show_default=True,
     help="What to write.",
 )
-def command(form: str) -> None:
+def command(form: str, history: str, **options: Any) -> None:
     """List the runs: when, what they proved, and how long the service took to be whole again."""
     from breakfix.engine.cli.report import write
     from breakfix.engine.home import runs_dir
 
-    folder = runs_dir()
-    lines = [line_of(path) for path in journals(folder)]
+    filtered = any(options.values())
+    choice = choice_of(options)
+    with open_history(history) as (opened, kept):
+        lines = [line_of(row) for row in reversed(opened.rows(choice))]
+    if not filtered:
+        lines += [_broken(problem) for problem in kept.problems]
+        # The id of a run begins with its time.
+        lines.sort(key=lambda line: line.run_id, reverse=True)
     if form == "json":
         import msgspec
 
@@ -53,60 +77,74 @@ def command(form: str) -> None:
         write(sys.stdout, document + "\n")
     elif lines:
         write(sys.stdout, table(lines))
+    elif filtered:
+        write(sys.stdout, "No run is like that.\n")
     else:
-        write(sys.stdout, f"No runs under {folder}. `breakfix init` writes a first scenario.\n")
+        write(sys.stdout, f"No runs under {runs_dir()}. `breakfix init` writes a first scenario.\n")
 
 
-def journals(folder: Path) -> list[Path]:
-    """The journals of all runs, newest first: a run's id begins with its time."""
-    try:
-        return sorted(folder.glob("*/journal.ndjson"), reverse=True)
-    except OSError:
-        return []
+def line_of(row: "RunRow") -> RunLine:
+    """What the history knows of one run."""
+    from breakfix.reports.wording import day_and_time
 
-
-def line_of(path: Path) -> RunLine:
-    """What one journal tells; a broken one is a line too."""
-    from breakfix.engine.journal import read
-    from breakfix.engine.timeline import fold
-    from breakfix.engine.verdict import judge
-    from breakfix.reports import wording
-
-    try:
-        record = fold(read(path))
-    except (BreakfixError, OSError, ValueError) as error:
-        return RunLine(run_id=path.parent.name, journal=str(path), error=str(error))
-    verdict = judge(record)
-    worst = wording.worst_episode(record)
-    restored = wording.restored(worst.measured) if worst is not None else None
+    restored = row.times.get("time_to_restore_s")
     return RunLine(
-        run_id=record.run.run_id or path.parent.name,
-        journal=str(path),
-        scenario=record.run.scenario,
-        began=wording.when(record),
-        verdict=verdict.verdict if record.run.complete else "unfinished",
-        exit_code=verdict.exit_code if record.run.complete else None,
-        reason=verdict.reason,
-        time_to_restore_s=worst.measured.metrics.time_to_restore_s if worst is not None else None,
-        restored="" if restored is None else f"{restored.value} {restored.ends}".strip(),
+        run_id=row.run_id,
+        journal=row.journal,
+        scenario=row.scenario,
+        began=day_and_time(row.began_wall_s),
+        verdict=row.verdict if row.complete else "unfinished",
+        exit_code=row.exit_code if row.complete else None,
+        reason=row.reason,
+        time_to_restore_s=restored.interval_s if restored is not None else None,
+        restored=_restored(restored),
+        labels=row.labels,
+        env=row.env,
+        key=row.key,
+        series=row.series,
     )
 
 
+def _restored(time: "TrialTime | None") -> str:
+    from breakfix.engine.timeline.words import with_interval
+    from breakfix.engine.values import format_seconds
+
+    if time is None:
+        return ""
+    if time.interval_s is not None:
+        return with_interval(time.interval_s)
+    if time.missing == "censored":
+        return f"over {format_seconds(time.at_least_s or 0.0)}"
+    return "absorbed" if time.missing == "absorbed" else ""
+
+
+def _broken(problem: str) -> RunLine:
+    """A journal of the home that cannot be read; its path begins what is said of it."""
+    path = Path(problem.partition(".ndjson")[0] + ".ndjson")
+    return RunLine(run_id=path.parent.name, journal=str(path), error=problem)
+
+
 def table(lines: list[RunLine]) -> str:
-    """The lines in columns."""
+    """The lines in columns; those of labels and series only where any run has some."""
     from breakfix.reports.lines import plain
 
-    head = ("RUN", "SCENARIO", "BEGAN", "VERDICT", "RESTORED IN")
-    rows = [
-        (line.run_id, "", "", "broken", line.error)
-        if line.error
-        else (line.run_id, line.scenario, line.began, line.verdict, line.restored or "-")
-        for line in lines
-    ]
-    cleaned = [tuple(plain(cell) for cell in row) for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in cleaned) for column in range(len(head))]
+    heads = ("RUN", "SCENARIO", "BEGAN", "VERDICT", "RESTORED IN", "LABELS", "SERIES")
+    rows = [heads, *(tuple(_cells(line)) for line in lines)]
+    shown = [i for i in range(len(heads)) if i < 5 or any(row[i] for row in rows[1:])]
+    cleaned = [tuple(plain(row[i]) for i in shown) for row in rows]
+    widths = [max(len(row[column]) for row in cleaned) for column in range(len(shown))]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         + "\n"
         for row in cleaned
     )
+
+
+def _cells(line: RunLine) -> Iterator[str]:
+    if line.error:
+        yield from (line.run_id, "", "", "broken", line.error, "", "")
+        return
+    labels = ", ".join(f"{name}={value}" for name, value in line.labels.items())
+    yield from (line.run_id, line.scenario, line.began, line.verdict, line.restored or "-")
+    # The end of a series' id is its own; the rest of it is in each line already.
+    yield from (labels, line.series.rpartition("-")[2])

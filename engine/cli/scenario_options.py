@@ -27,6 +27,13 @@ class Chosen(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
+class Outputs(Struct, frozen=True, kw_only=True):
+    """Where a run's reports and its metrics go, beside the terminal."""
+
+    report_dir: Path | None = None
+    gateway: str = ""
+
+
 def input_options(function: F) -> F:
     """``--input`` and ``--inputs``."""
     function = click.option("--input", "given", multiple=True, metavar="NAME=VALUE")(function)

@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+NAMES: Final = ("scenario", "journal", "record", "series", "gate", "trend", "comparison")
 EPILOG: Final = """\b
 Examples:
   breakfix schema > scenario.v1.json
@@ -11,7 +12,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", type=click.Choice(["scenario", "journal", "record", "series"]), default="scenario")
+@click.argument("name", type=click.Choice(NAMES), default=NAMES[0])
 def command(name: str) -> None:
     """Print the schema of NAME (of scenarios, where none is given)."""
     from breakfix.engine.catalogue import schema_file

@@ -17,6 +17,7 @@ from breakfix.engine.events import AttemptEnded, FaultEnded, FaultIntended
 from breakfix.engine.faults import Injected, inject, why_not_safe
 from breakfix.engine.model import Hold, Milestone, Retry, Step
 from breakfix.engine.open_faults import OpenFault
+from breakfix.engine.ops import ExecOp
 from breakfix.engine.plan import radius_bounds
 from breakfix.engine.plan.timing import attempt_s
 from breakfix.engine.run.arming import detectors_of
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.25
 """How often an open fault is asked whether it is over already, where few are open."""
+
+HOST_LOOK_EVERY_S = 1.0
+"""The same of a fault on a host, where each look is a command, by sudo, in its logs."""
 
 
 class _Holding(Struct, kw_only=True):
@@ -312,13 +316,15 @@ class Injector:
             holding.gone = still is None
             holding.fault = still or holding.fault
 
+        checks = holding.fault.intent.plan.gone
+        far = any(isinstance(check.op, ExecOp) and check.op.via == "ssh" for check in checks)
+        every_s = HOST_LOOK_EVERY_S if far else LOOK_EVERY_S
         while True:
-            with anyio.move_on_after(max(LOOK_EVERY_S, self._open * 0.02)):
+            with anyio.move_on_after(max(every_s, self._open * 0.02)):
                 await holding.look.wait()
             holding.look = anyio.Event()
             if self._mending[holding.key]:
                 continue
-            checks = holding.fault.intent.plan.gone
             limiter = context.threads.reads_of(*(check.op for check in checks))
             await context.threads.call(look, limiter)
             if holding.gone:

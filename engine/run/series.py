@@ -16,6 +16,7 @@ from breakfix.engine.home import series_file
 from breakfix.engine.machine import halted
 from breakfix.engine.run.session import RunDone
 from breakfix.engine.run.stopper import SIGNALS
+from breakfix.engine.timeline import Row
 from breakfix.engine.trials import (
     Repeating,
     SeriesEnd,
@@ -34,37 +35,40 @@ Listener = Callable[[Line], None]
 
 class Series:
     """Makes the trials of one series. `trial` makes one run, and gives each line of its journal to the
-    listener that it gets; `after` is told of each trial once the file has it."""
+    listener that it gets; `after` is told of each trial once the file has it, and `compare` holds all of them
+    against earlier runs."""
 
     def __init__(
         self,
         record: SeriesRecord,
         trial: Callable[[Listener], RunDone],
         after: Callable[[SeriesRecord, RunDone], None],
+        compare: Callable[[SeriesRecord], tuple[Row, ...]],
     ) -> None:
         self._record = record
         self._asked = Repeating(times=record.times, up_to=record.up_to, stop_on=record.stop_on)
         self._trial = trial
         self._after = after
-        self._between = _Between()
+        self._compare = compare
+        self._between = BetweenRuns()
 
     def run(self) -> SeriesRecord:
         """All trials, until there is a reason for no more. Raises BreakfixError where one could not
         begin; the file says so then."""
         try:
-            with self._between.trials():
+            with self._between.all_of_them():
                 end = self._trials()
         except (BreakfixError, KeyboardInterrupt) as error:
             code = error.exit_code if isinstance(error, BreakfixError) else _ABORTED
             why = str(error) or "A signal came"
             self._keep(ended(self._record, SeriesEnd(kind="broken_off", why=why, exit_code=code)))
             raise
-        self._keep(ended(self._record, end))
+        self._keep(ended(self._record, end, self._compare(self._record)))
         return self._record
 
     def _trials(self) -> SeriesEnd:
         while True:
-            with self._between.trial():
+            with self._between.one():
                 done = self._trial(self._on_line)
             self._keep(add(self._record, trial_of(done.record, done.verdict)))
             self._after(self._record, done)
@@ -101,17 +105,17 @@ def save(record: SeriesRecord) -> None:
         ) from error
 
 
-class _Between:
-    """The time between the trials, when no fault is open: a signal is noted then, and has nothing to undo.
-    Within a trial, signals are the run's."""
+class BetweenRuns:
+    """The time between runs, when no fault is open: a signal is noted then, and has nothing to undo.
+    Within a run, signals are its own."""
 
     def __init__(self) -> None:
         self.caught = ""
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     @contextlib.contextmanager
-    def trials(self) -> Iterator[None]:
-        """All of the series; whoever had the signals before gets them back."""
+    def all_of_them(self) -> Iterator[None]:
+        """All runs; whoever had the signals before gets them back."""
         self._take()
         try:
             yield
@@ -119,8 +123,8 @@ class _Between:
             self._give_back()
 
     @contextlib.contextmanager
-    def trial(self) -> Iterator[None]:
-        """One trial: a signal has its usual effect until the run takes over."""
+    def one(self) -> Iterator[None]:
+        """One run: a signal has its usual effect until the run takes over."""
         self._give_back()
         try:
             yield
@@ -135,7 +139,7 @@ class _Between:
                 return f"All runs are halted since {since}"
             left_s = end_s - time.monotonic()
             if self.caught or left_s <= 0:
-                return f"{self.caught} came between two trials" if self.caught else ""
+                return f"{self.caught} came between two runs" if self.caught else ""
             time.sleep(min(left_s, _LOOK_EVERY_S))
 
     def _take(self) -> None:

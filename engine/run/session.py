@@ -33,6 +33,7 @@ from breakfix.engine.plan import WorldTargets, action_names, drift, identities, 
 from breakfix.engine.run.context import RunContext, World
 from breakfix.engine.run.control_server import serving
 from breakfix.engine.run.executor import Executor
+from breakfix.engine.run.historian import hold_against_history, remember
 from breakfix.engine.run.observers import Observers
 from breakfix.engine.run.prepare import run_setup, start_processes, wait_ready
 from breakfix.engine.run.probe import open_streams
@@ -68,6 +69,14 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     planned: RunPlan | None = None
     wait: bool = False
     """Wait for targets that another run has, instead of refusing."""
+    labels: dict[str, str] = {}
+    """What ``--label`` says of this run."""
+    series: str = ""
+    """The series of trials that it is a part of; that is held against the history as a whole."""
+    history: str = ""
+    """Where the history is; empty: where it always is (`breakfix.engine.history.place`)."""
+    against: str = ""
+    """The history that it is held against, where that is another one."""
 
 
 class RunDone(Struct, frozen=True, kw_only=True):
@@ -79,6 +88,8 @@ class RunDone(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     signalled: bool
     """A signal asked for the end, even one that came too late to be in the journal."""
+    history_problem: str = ""
+    """Why the run is not in the history; empty where it is, or where none is kept."""
 
 
 def run(
@@ -147,6 +158,8 @@ class _Session:
             no_faults=request.no_faults,
             command=request.command,
             secrets=request.scenario.secrets,
+            labels=request.labels,
+            series=request.series,
         )
 
     def _world(self) -> World:
@@ -283,6 +296,8 @@ class _Session:
     def _end(self, guardian: GuardianProcess) -> RunDone:
         record = fold(read(self._journal.path))
         judged = judge(record)
+        if hold_against_history(self._request, record, judged, self._journal):
+            judged = judge(fold(read(self._journal.path)))
         self._journal.note(
             RunEnded(
                 by="engine",
@@ -296,10 +311,12 @@ class _Session:
         self._journal.close()
         guardian.dismiss()
         record = fold(read(self._journal.path))
+        verdict = judge(record)
         return RunDone(
             run_id=self._run_id,
             folder=self._folder,
             record=record,
-            verdict=judge(record),
+            verdict=verdict,
             signalled=self._stopper.signalled,
+            history_problem=remember(self._request, record, verdict, self._journal.path),
         )

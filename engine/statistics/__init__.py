@@ -9,11 +9,13 @@ from breakfix.engine.statistics.estimates import (
     Estimate,
     MaximumOnly,
     QuantileBound,
+    Ratio,
     Refusal,
     Survival,
 )
 from breakfix.engine.statistics.location import geometric_mean, median_interval
 from breakfix.engine.statistics.quantile import quantile_bound
+from breakfix.engine.statistics.ratio import ratio_interval
 from breakfix.engine.statistics.series import effective_n
 from breakfix.engine.statistics.share import wilson
 from breakfix.engine.statistics.summary import Duration, Summary, summarise
@@ -25,6 +27,7 @@ __all__ = [
     "Estimate",
     "MaximumOnly",
     "QuantileBound",
+    "Ratio",
     "Refusal",
     "Summary",
     "Survival",
@@ -33,6 +36,7 @@ __all__ = [
     "kaplan_meier",
     "median_interval",
     "quantile_bound",
+    "ratio_interval",
     "summarise",
     "wilson",
 ]

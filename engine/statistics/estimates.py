@@ -67,6 +67,19 @@ class Survival(_Result, frozen=True, kw_only=True, tag="survival"):
     restricted_to: float
 
 
+class Ratio(_Result, frozen=True, kw_only=True, tag="ratio"):
+    """How many times as long one group of `n` values is as another of `reference_n`: a point inside its
+    interval; each upper end None where nothing bounds it. `p` is that of the test that they do not differ
+    (two-sided)."""
+
+    reference_n: int
+    point: float | None
+    low: float
+    high: float | None
+    confidence: float
+    p: float
+
+
 class Refusal(_Result, frozen=True, kw_only=True, tag="refusal"):
     """Why there is no number. `needed` is the n from which there is one, None where it is not a
     matter of n."""

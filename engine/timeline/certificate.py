@@ -1,5 +1,6 @@
 """What is not as it was, and why: the residue certificate of the containers and hosts of a run. Pure."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
@@ -20,6 +21,8 @@ LIMIT_FIELDS: Final = frozenset({"cpus", "cpuset", "memory", "swap", "pids"})
 """What it may have set to another value than the fault did."""
 HOST_FIELDS: Final = ("failed unit ", "time sync")
 """How the fields of a host begin that a repair may have changed on purpose."""
+LEFT_FIELDS: Final = ("failed unit ", "folder ", "process ", "unit ")
+"""How the fields of a host begin that only tell what is there."""
 CLOCK_APART_S_MAX: Final = 2
 """The clocks of two machines are read one after the other, and some hosts tell whole seconds only."""
 
@@ -91,17 +94,20 @@ def _fields(old: Fields, new: Fields) -> Iterable[str]:
 
 def _equivalent(field: str, was: str, now: str) -> bool:
     if field == "clock":
-        return abs(_offset_s(was) - _offset_s(now)) <= CLOCK_APART_S_MAX
-    if field.startswith("failed unit "):
-        # One that works again was not left by anybody.
+        (was_s, was_slack_s), (now_s, now_slack_s) = _offset_s(was), _offset_s(now)
+        return abs(was_s - now_s) <= CLOCK_APART_S_MAX + was_slack_s + now_slack_s
+    if field.startswith(LEFT_FIELDS):
+        # What was there before and is not now was left by nobody.
         return not now
     # An undo spells "all CPUs" out, since the engine takes no empty list.
     return field == "cpuset" and was == "all" and now.startswith("0-")
 
 
-def _offset_s(clock: str) -> int:
+def _offset_s(clock: str) -> tuple[int, int]:
+    """How far a clock is ahead, and how much either way that may be wrong.
+
+    >>> _offset_s("+3600 s from ours"), _offset_s("-2 s from ours, give or take 5 s")
+    ((3600, 0), (-2, 5))
     """
-    >>> _offset_s("+3600 s from ours")
-    3600
-    """
-    return int(clock.partition(" ")[0] or 0)
+    found = re.fullmatch(r"([+-]\d+) s from ours(?:, give or take (\d+) s)?", clock)
+    return (int(found[1]), int(found[2] or 0)) if found is not None else (0, 0)

@@ -8,11 +8,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.events import (
     AttemptEnded,
     CancelRequested,
     CommandEnded,
     CommandIntended,
+    Compared,
     Event,
     GuardTripped,
     Line,
@@ -90,6 +92,7 @@ class Collected:
         self.cancelled: list[CancelFacts] = []
         self.invalid: list[str] = []
         self.errors: list[ErrorFacts] = []
+        self.compared: dict[int, ComparedFacts] = {}
         self.gone_spans: list[tuple[float, float]] = []
         self.head = ""
         self.last_s = 0.0
@@ -115,6 +118,7 @@ class Collected:
             CancelRequested: self._cancel_requested,
             RunInvalid: self._run_invalid,
             RunErrored: self._run_errored,
+            Compared: self._compared,
             RunEnded: self._run_ended,
             **self.lives.adders,
         }
@@ -168,6 +172,8 @@ class Collected:
             env=event.env,
             inputs=event.inputs,
             no_faults=event.no_faults,
+            labels=event.labels,
+            series=event.series,
             command=event.command,
         )
 
@@ -189,6 +195,9 @@ class Collected:
                 before_effect=not self.lives.begun,
             )
         )
+
+    def _compared(self, at_s: float, event: Compared) -> None:
+        self.compared[event.found.row] = event.found
 
     def _run_ended(self, at_s: float, event: RunEnded) -> None:
         self.run = replace(self.run, complete=True, residue=event.residue)

@@ -58,6 +58,10 @@ class RunFacts(_Facts, frozen=True, kw_only=True):
     env: str = ""
     inputs: dict[str, Any] = {}
     no_faults: bool = False
+    labels: dict[str, str] = {}
+    """Those of the scenario, and over them what ``--label`` said of this run."""
+    series: str = ""
+    """The series of trials that it is a part of."""
     command: str = ""
     started_wall_s: float | None = None
     """Seconds since the epoch."""
@@ -69,46 +73,6 @@ class RunFacts(_Facts, frozen=True, kw_only=True):
     head: str = ""
     """The hash of the journal's last line; the next line would carry it as `prev`."""
     lines: int = 0
-
-
-class SetFacts(_Facts, frozen=True, kw_only=True):
-    """What a named target resolved to."""
-
-    name: str
-    share: str
-    picked: tuple[str, ...]
-
-
-class ExpectFacts(_Facts, frozen=True, kw_only=True):
-    """One expectation, as the scenario wrote it."""
-
-    fault: str | None = None
-    detected_within: str | None = None
-    mitigated_within: str | None = None
-    restored_within: str | None = None
-    healed_by: str | None = None
-    probe: str | None = None
-    max_outage: str | None = None
-    availability: str | None = None
-    error_share: str | None = None
-    latency: dict[str, str] = {}
-    """The longest time of a percentile: ``p50``, ``p90``, ``p99``."""
-    during: During = "run"
-    units: str | None = None
-    """So large a share of the fault's units, each on its own."""
-
-
-class PlanFacts(_Facts, frozen=True, kw_only=True):
-    """What was planned."""
-
-    hash: str
-    worst_s: float
-    deadline_s: float
-    critical_path: tuple[str, ...]
-    sets: tuple[SetFacts, ...]
-    blast: dict[str, str]
-    warnings: tuple[str, ...]
-    expect: tuple[ExpectFacts, ...]
 
 
 class StepFacts(_Facts, frozen=True, kw_only=True):

@@ -5,17 +5,18 @@ A journal that just stops gives a record of all that is in it; the verdict says 
 
 from collections.abc import Iterable
 
+from breakfix.engine.comparability import Comparability, comparability
 from breakfix.engine.events import Line
-from breakfix.engine.model import Latency
+from breakfix.engine.model import Latency, NotWorseThan
 from breakfix.engine.timeline.certificate import survey_facts
 from breakfix.engine.timeline.collect import Collected, replace
 from breakfix.engine.timeline.episodes import episodes
 from breakfix.engine.timeline.evidence import Evidence
-from breakfix.engine.timeline.facts import ExpectFacts, PlanFacts, SetFacts
 from breakfix.engine.timeline.guards import guard_facts
 from breakfix.engine.timeline.intervals import exact
 from breakfix.engine.timeline.observed import observer_facts
 from breakfix.engine.timeline.overhead import overhead
+from breakfix.engine.timeline.planned import ExpectFacts, NotWorseFacts, PlanFacts, SetFacts
 from breakfix.engine.timeline.record import Record
 from breakfix.engine.timeline.steps import join_steps, unit_facts
 from breakfix.engine.values import seconds
@@ -35,11 +36,14 @@ def fold(lines: Iterable[Line]) -> Record:
         run=replace(
             seen.run,
             description=scenario.description if scenario is not None else "",
+            labels={**(scenario.labels if scenario is not None else {}), **seen.run.labels},
             ended_at_s=exact(seen.last_s),
             head=seen.head,
             lines=seen.lines,
         ),
         plan=_plan_facts(seen),
+        comparable=_comparable(seen),
+        compared=tuple(seen.compared.values()),
         episodes=tuple(episodes(evidence, faults)),
         steps=tuple(join_steps(steps, units, evidence.polls)),
         units=units,
@@ -99,10 +103,26 @@ def _plan_facts(seen: Collected) -> PlanFacts | None:
                 latency=_percentiles(item.latency),
                 during=item.during,
                 units=item.units,
+                metric=item.metric,
+                not_worse_than=_reference(item.not_worse_than),
+                inconclusive=item.inconclusive,
             )
             for item in plan.scenario.expect
         ),
     )
+
+
+def _comparable(seen: Collected) -> Comparability | None:
+    if seen.plan is None:
+        return None
+    version = seen.run.versions.get("breakfix", "")
+    return comparability(seen.plan.scenario, env=seen.run.env, version=version)
+
+
+def _reference(asked: NotWorseThan | None) -> NotWorseFacts | None:
+    if asked is None:
+        return None
+    return NotWorseFacts(where=asked.where, runs=asked.runs, margin=asked.margin)
 
 
 def _percentiles(latency: Latency | None) -> dict[str, str]:

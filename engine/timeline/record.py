@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from breakfix.engine.comparability import Comparability
+from breakfix.engine.compared import ComparedFacts
 from breakfix.engine.timeline.facts import (
     CancelFacts,
     CommandFacts,
@@ -17,9 +19,9 @@ from breakfix.engine.timeline.facts import (
     GuardFacts,
     Interval,
     ObserverFacts,
+    Open,
     OutageFacts,
     Overhead,
-    PlanFacts,
     ProcessFacts,
     ReboundFacts,
     RepairFacts,
@@ -31,6 +33,7 @@ from breakfix.engine.timeline.facts import (
     UnitFacts,
     WriterFacts,
 )
+from breakfix.engine.timeline.planned import PlanFacts
 
 SCHEMA = "breakfix/record/v1"
 
@@ -43,6 +46,7 @@ PartName = Literal["noticed", "waiting", "repair", "confirmed"]
 Expects = Literal[
     "detected_within", "mitigated_within", "restored_within", "healed_by",
     "max_outage", "availability", "error_share", "latency_p50", "latency_p90", "latency_p99",
+    "not_worse_than",
 ]  # fmt: skip
 Judged = Literal["passed", "failed", "inconclusive"]
 VerdictWord = Literal["passed", "failed", "inconclusive", "invalid", "aborted", "errored"]
@@ -161,6 +165,12 @@ class Row(_Part, frozen=True, kw_only=True):
     observed_share: ShareInterval | None = None
     point_s: float | None = None
     """Of a percentile: the one that was measured."""
+    bound_ratio: float | None = None
+    """Of a row about earlier runs: how many times as long as they took it may take."""
+    point_ratio: float | None = None
+    observed_ratio: Open | None = None
+    reference_n: int = 0
+    """How many earlier runs it was held against."""
     episode: int | None = None
     """Which episode was the worst, from 0."""
     probe: str = ""
@@ -171,6 +181,8 @@ class Row(_Part, frozen=True, kw_only=True):
     """How many samples it was judged by."""
     units: tuple[int, int] | None = None
     """Of a row about a share of units: how many of them passed, and how many had to."""
+    item: int | None = None
+    """Which item of the file's `expect` it comes from, from 0."""
 
 
 class Verdict(_Part, frozen=True, kw_only=True):
@@ -191,6 +203,9 @@ class Record(_Part, frozen=True, kw_only=True):
     run: RunFacts
     verdict: Verdict | None = None
     plan: PlanFacts | None = None
+    comparable: Comparability | None = None
+    """Which other runs it may be compared with: those with the same key."""
+    compared: tuple[ComparedFacts, ...] = ()
     episodes: tuple[EpisodeFacts, ...] = ()
     steps: tuple[StepFacts, ...] = ()
     units: tuple[UnitFacts, ...] = ()

@@ -29,6 +29,7 @@ _CLAIMS: Final[dict[Expects, str]] = {
     "latency_p50": "answered within {} (p50)",
     "latency_p90": "answered within {} (p90)",
     "latency_p99": "answered within {} (p99)",
+    "not_worse_than": "no worse than {}",
 }
 _DURING: Final[dict[During, str]] = {
     "run": "",

@@ -13,7 +13,7 @@ from breakfix.engine.trials.record import (
     TrialTime,
 )
 from breakfix.engine.trials.rules import Repeating, end_after
-from breakfix.engine.trials.summing import add, begun, ended, summed, trial_of
+from breakfix.engine.trials.summing import add, begun, ended, longest, summed, trial_of
 
 __all__ = [
     "METRICS",
@@ -28,6 +28,7 @@ __all__ = [
     "begun",
     "end_after",
     "ended",
+    "longest",
     "summed",
     "trial_of",
 ]

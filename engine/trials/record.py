@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from breakfix.engine.statistics import Summary
 from breakfix.engine.timeline.facts import Interval
-from breakfix.engine.timeline.record import Missing, VerdictWord
+from breakfix.engine.timeline.record import Missing, Row, VerdictWord
 
 SCHEMA: Final = "breakfix/series/v1"
 
@@ -84,3 +84,5 @@ class SeriesRecord(_Part, frozen=True, kw_only=True):
     reason: str = ""
     exit_code: int = 3
     summaries: dict[MetricName, Summary] = {}
+    rows: tuple[Row, ...] = ()
+    """The expectations about earlier runs, which all trials together are held against."""

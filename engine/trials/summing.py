@@ -5,11 +5,18 @@ from typing import Final
 
 import msgspec
 
+from breakfix.engine.expectations import in_words
 from breakfix.engine.statistics import Duration, Summary, summarise
-from breakfix.engine.timeline.record import EpisodeFacts, Record, Verdict, VerdictWord
+from breakfix.engine.timeline.record import (
+    EpisodeFacts,
+    Judged,
+    Record,
+    Row,
+    Verdict,
+    VerdictWord,
+)
 from breakfix.engine.trials.record import (
     METRICS,
-    MetricName,
     SeriesEnd,
     SeriesRecord,
     Trial,
@@ -22,13 +29,16 @@ _VERDICTS: Final[dict[int, VerdictWord]] = {
 }  # fmt: skip
 
 
+_ROW_CODES: Final[dict[Judged, int]] = {"passed": 0, "failed": 1, "inconclusive": 3}
+
+
 def trial_of(record: Record, verdict: Verdict) -> Trial:
     """What a run gives to its series.
 
     Of an invalid one nothing is measured: what it saw may be of another cause. Everything else counts,
     the time-outs of a failed one and the cut-off times of an aborted one as censored.
     """
-    times = {name: _longest(record.episodes, name) for name in METRICS}
+    times = {name: longest(record.episodes, name) for name in METRICS}
     if verdict.verdict == "invalid":
         nothing = TrialTime(missing="not_measured", why="the trial is invalid")
         times = dict.fromkeys(METRICS, nothing)
@@ -44,7 +54,7 @@ def trial_of(record: Record, verdict: Verdict) -> Trial:
     )
 
 
-def _longest(episodes: Sequence[EpisodeFacts], name: MetricName) -> TrialTime:
+def longest(episodes: Sequence[EpisodeFacts], name: str) -> TrialTime:
     """The longest duration of all episodes: where the end of one was not seen, at least so long as any
     of them surely took."""
     metrics = [episode.measured.metrics for episode in episodes]
@@ -73,9 +83,9 @@ def add(record: SeriesRecord, trial: Trial) -> SeriesRecord:
     return summed(msgspec.structs.replace(record, trials=(*record.trials, trial), at_work=""))
 
 
-def ended(record: SeriesRecord, end: SeriesEnd) -> SeriesRecord:
-    """The series without a further trial."""
-    return summed(msgspec.structs.replace(record, ended=end))
+def ended(record: SeriesRecord, end: SeriesEnd, rows: tuple[Row, ...] = ()) -> SeriesRecord:
+    """The series without a further trial; `rows` is what it comes to against earlier runs."""
+    return summed(msgspec.structs.replace(record, ended=end, rows=rows))
 
 
 def summed(record: SeriesRecord) -> SeriesRecord:
@@ -98,15 +108,19 @@ def _summary(times: Sequence[TrialTime]) -> Summary:
 
 
 def _judged(record: SeriesRecord) -> tuple[int, VerdictWord, str]:
-    """The heaviest of all trials and of the end, in a sentence that counts them."""
+    """The heaviest of all trials, of the rows and of the end, in a sentence that counts them."""
     own = record.ended.exit_code if record.ended is not None else 0
-    code = heaviest([*(trial.exit_code for trial in record.trials), own])
+    rows = {_ROW_CODES[row.verdict]: row for row in reversed(record.rows)}
+    code = heaviest([*(trial.exit_code for trial in record.trials), *rows, own])
     said = [_counted(trial.verdict for trial in record.trials)]
     if record.ended is not None and (own == code != 0 or record.ended.kind != "complete"):
         said.append(as_sentence(record.ended.why))
     worst = next(
         ((n, trial) for n, trial in enumerate(record.trials, 1) if trial.exit_code == code), None
     )
+    if code and code in rows:
+        said.append(as_sentence(in_words(rows[code])))
+        return code, rows[code].verdict, " ".join(said)
     if code == 0 or worst is None:
         return code, _VERDICTS.get(code, "inconclusive"), " ".join(said)
     number, trial = worst

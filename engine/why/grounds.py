@@ -6,6 +6,7 @@ from typing import Final
 from breakfix.engine.events import (
     CancelRequested,
     CommandEnded,
+    Compared,
     FaultActive,
     FaultApplied,
     FaultEnded,
@@ -170,6 +171,9 @@ class _Proofs:
         its observer told."""
         if row.during is not None:
             yield from self._observed(row)
+            return
+        if row.expects == "not_worse_than":
+            yield from self._of(Compared, lambda event: event.found.row == row.item)
             return
         if row.episode is None:
             step = self._replay.units_of.get(row.about)

@@ -24,6 +24,7 @@ class Cli:
             **os.environ,
             "BREAKFIX_HOME": str(self.home),
             "BREAKFIX_MACHINE_DIR": str(folder / "machine"),
+            "BREAKFIX_HISTORY": "none",
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",
         }

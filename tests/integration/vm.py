@@ -41,7 +41,8 @@ ss -Hltn | awk '{print "listens", $4}'
 ps -eo ppid=,pid=,comm= | awk '$1 != 2 && $2 > 2 {print "process", $3}' |
     grep -vE ' (sshd|systemd|\(sd-pam\)|sudo|sh|bash|ps|awk|grep|systemd-timedat|systemd-hostnam|sort|\(udev-worker\))$'
 find /etc /srv /home /root /data /tmp /var/tmp /run/breakfix* -xdev -printf 'file %p %y %m %u %l\n' 2>/dev/null
-find /etc /srv /home /root /data /tmp /var/tmp -xdev -type f -exec sha256sum '{}' +
+find /etc -xdev -type f ! -name breakfix_keys -printf 'size %s %T@ %p\n'
+find /srv /home /root /data /tmp /var/tmp -xdev -type f -exec sha256sum '{}' +
 df --output=target,used,iused /data | awk 'END {print "used", $0}'
 iptables-save | grep -v '^#'
 for device in eth0 eth1; do tc qdisc show dev $device; ip -br address show $device; done
@@ -208,7 +209,7 @@ def _command(image: Path, folder: Path, front: int, back: int, shop: int) -> lis
         "setpriv --pdeathsig KILL",
         QEMU,
         # The newest paging and virtualization cost time where all is interpreted.
-        "-accel tcg,thread=multi -cpu max,la57=off,svm=off -smp 2",
+        "-accel tcg -cpu max,la57=off,svm=off -smp 1",
         f"-m {MEMORY_MIB} -nodefaults -no-user-config -display none",
         f"-serial file:{folder}/console -qmp unix:{folder}/monitor,server=on,wait=off",
         f"-drive file={image}/root.img,format=raw,if=virtio,cache=unsafe",

@@ -51,6 +51,13 @@ def test_the_console_script_is_the_command_line() -> None:
         assert installed.value == "breakfix.engine.cli:main"
 
 
+def test_the_plugin_of_pytest_is_an_entry_point() -> None:
+    """Whoever installs breakfix beside pytest has it; it is a module that there is."""
+    (plugin,) = PROJECT["project"]["entry-points"]["pytest11"].items()
+    assert plugin == ("breakfix", "breakfix.engine.pytest_plugin")
+    assert (ROOT / "engine" / "pytest_plugin.py").is_file()
+
+
 def test_every_dependency_has_bounds_and_a_tested_version() -> None:
     """Each dependency has a lower bound and a major, and constraints.txt pins it, without any host."""
     constraints = (ROOT / "constraints.txt").read_text().splitlines()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from breakfix.engine.document.positions import Place
 from breakfix.engine.model import Expectation, Scenario, Step
+from breakfix.engine.validate.semantics import regressions
 from breakfix.engine.validate.semantics.finding import Finding, missing
 from breakfix.engine.values import format_seconds, fraction, seconds
 
@@ -27,8 +28,15 @@ def findings(scenario: Scenario, graph: "Graph") -> Iterator[Finding]:
         place: Place = ("expect", index)
         of_episodes = [claim for claim in _OF_EPISODES if getattr(row, claim) is not None]
         of_probes = [claim for claim in _OF_PROBES if getattr(row, claim) is not None]
+        if regressions.about_earlier_runs(row):
+            if claim := next(iter((*of_episodes, *of_probes)), None):
+                message = f"{claim} is about this run alone, and not_worse_than about earlier ones"
+                yield Finding(place=(*place, claim), message=message, hint="write two rows")
+            yield from regressions.findings(scenario, row, index)
+            continue
         if not of_episodes and not of_probes:
-            message = f"a row expects one of {', '.join((*_OF_EPISODES, *_OF_PROBES))}"
+            claims = (*_OF_EPISODES, *_OF_PROBES, "not_worse_than")
+            message = f"a row expects one of {', '.join(claims)}"
             yield Finding(place=place, message=message)
         if of_episodes and of_probes:
             message = f"{of_probes[0]} is about a probe, and {of_episodes[0]} about an episode"

@@ -8,6 +8,7 @@ request is answered with 502 and the reason.
 
 import contextlib
 import json
+import os
 import select
 import shutil
 import socket
@@ -37,11 +38,15 @@ _LOOK_S: Final = 1.0
 _FULL_S: Final = 0.02
 
 
+_PREFIX: Final = "breakfix-ssh-"
+
+
 class Forwards:
     """The sockets, in a folder that nobody else may enter. Thread-safe."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="breakfix-ssh-"))
+        _remove_those_of_the_dead()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._lock = threading.Lock()
         self._made: dict[Link, _Forward] = {}
 
@@ -60,6 +65,15 @@ class Forwards:
         for forward in self._made.values():
             forward.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _remove_those_of_the_dead() -> None:
+    """A process that was killed has left its folder; the next one takes it away."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(folder)
 
 
 class _Forward:

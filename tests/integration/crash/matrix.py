@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from breakfix.engine.events import FaultEnded, RunEnded
+from breakfix.engine.events import CommandIntended, FaultEnded, MarkIntended, RunEnded
 from breakfix.engine.journal import has_begun, read, verify
 from breakfix.engine.open_faults import open_faults, open_marks
 from breakfix.engine.vehicles.procfs import mark_of
@@ -239,11 +239,13 @@ def _residue_of(journal: Path) -> list[str]:
     found = [f"open: {fault.intent.fault}" for fault in open_faults(lines)]
     found += [f"open mark of {mark.target}" for mark in open_marks(lines)]
     found += verify(journal).problems
-    for line in lines[-1:]:
-        if not isinstance(line.event, RunEnded):
-            found.append("nobody has written the end of the run")
-        elif line.event.residue:
-            found.append(f"residue: {line.event.reason}")
+    last = lines[-1].event
+    # Before its guardian was there an engine owes nothing, and nobody ends its run.
+    owes = any(isinstance(line.event, CommandIntended | MarkIntended) for line in lines)
+    if isinstance(last, RunEnded):
+        found += [f"residue: {last.reason}"] * last.residue
+    elif owes:
+        found.append("nobody has written the end of the run")
     marks = [line.event.mark for line in lines if hasattr(line.event, "mark")]
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (carried := mark_of(int(entry.name))):

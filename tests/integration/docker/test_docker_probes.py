@@ -186,7 +186,7 @@ def test_logs_are_followed_into_the_next_life(
         feed(docker_engine, target)
         wait_for(partial(seen_times, take, ready, target, life), f"life {life}")
         docker_engine.call("POST", f"/containers/{target.object_id}/restart", t="0")
-    assert take(ready, target).detail.startswith(f"{target.name}: ready")
+    assert take(ready, target).detail.startswith(f"the log of {target.name}: ready")
     wait_for(lambda: take(Logs(pattern="old line"), target).holds, "the next life tells")
 
 

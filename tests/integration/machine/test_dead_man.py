@@ -1,7 +1,5 @@
 """The dead-man switch on a host with systemd: cut off from its engine, it ends every fault by itself."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,23 +35,3 @@ def test_the_network_is_cut(
     assert {fault["ended_by"] for fault in record["faults"]} == {"expiry"}, out + err
     assert record["survey"]["changes"] == []
     assert not record["run"]["residue"]
-
-
-def test_the_engine_and_its_guardian_are_killed(
-    cli: Cli, scenario: Callable[[str], Path], machine: Machine, wait_for: Wait
-) -> None:
-    """Nobody is there to undo anything; the host does, and recover has nothing left to do but to look."""
-    run = cli.start("run", "--yes", scenario(held(machine)))
-    try:
-        cli.wait_for_active(run, 3)
-        os.kill(cli.guardian_of(run.pid), signal.SIGKILL)
-    finally:
-        run.kill()
-    run.communicate()
-    assert not cli.events("fault_ended")
-    wait_for(lambda: is_whole(machine), "the host mends itself")
-    done = cli.run("recover", "--all")
-    assert done.returncode == 0, done.stdout + done.stderr
-    record = cli.record()
-    assert {fault["ended_by"] for fault in record["faults"]} == {"expiry"}, done.stdout + done.stderr
-    assert {fault["left_to"] for fault in record["faults"]} == {"recover"}

@@ -71,6 +71,7 @@ def test_a_reboot(passes: Passes, machine: Machine) -> None:
     """It goes down and comes back as another boot, with its services, and the run goes on with it."""
     before = machine.boot_id()
     record = passes(REBOOT)
+    assert fault_of(record, "reboot")["ended_by"] == "restart"
     assert machine.boot_id() != before
     (rebound,) = record["rebound"]
     assert before in str(rebound)

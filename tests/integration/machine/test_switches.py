@@ -1,4 +1,4 @@
-"""Faults on a whole machine with systemd, one by one: proved, undone, and ended by a timer of systemd alone."""
+"""Faults on a whole machine with systemd, one by one: proved, undone, refused."""
 
 import time
 from collections.abc import Iterator
@@ -24,13 +24,7 @@ UNDONE: list[Case] = [
     ("disk.inodes", {"path": "/data", "leave_count": 10, "reserve_count": 0}),
     ("process.kill", {"match": {"port": 8080}, "start": ["systemctl", "start", "shop"]}),
 ]
-EXPIRED: list[Case] = [
-    ("systemd.stop", {"unit": "shop"}),
-    ("clock.skew", {"offset": "10m"}),
-    ("disk.fill", {"path": "/data", "share": "90%", "reserve": "10MiB"}),
-    # The undo of this one is the login user's.
-    ("host.cpu", {"workers": 1}),
-]
+CONTROL = [("systemd.stop", "ssh"), ("systemd.kill", "sshd.service"), ("systemd.stop", "system.slice")]
 
 
 def name_of(case: object) -> str | None:
@@ -66,12 +60,9 @@ def test_a_fault_is_made_proved_undone_and_gone(
     assert came.ended_by == "engine" or action == "systemd.kill"
 
 
-@pytest.mark.parametrize(("action", "given"), EXPIRED, ids=name_of)
-def test_a_timer_of_systemd_alone_ends_a_fault(
-    host: FaultyHost, action: str, given: dict[str, Any]
-) -> None:
-    """Nobody else does; who looks later finds it over, and knows why."""
-    intent = host.intent(action, host.named(), SHORT_S, **given)
+def test_a_timer_of_systemd_alone_ends_what_is_not_of_root(host: FaultyHost) -> None:
+    """Its undo is the login user's. Nobody else ends it; who looks later finds it over, and knows why."""
+    intent = host.intent("host.cpu", host.named(), SHORT_S, workers=1)
     done = host.inject(intent)
     assert done.active, done.error
     end_s = time.monotonic() + PATIENCE_S
@@ -81,27 +72,13 @@ def test_a_timer_of_systemd_alone_ends_a_fault(
     assert host.end().ended_by == "expiry"
 
 
-@pytest.mark.parametrize(
-    ("action", "unit"),
-    [("systemd.stop", "ssh"), ("systemd.kill", "sshd.service"), ("systemd.stop", "system.slice")],
-)
-def test_units_that_carry_our_connection_are_refused(
-    host: FaultyHost, action: str, unit: str
-) -> None:
+def test_units_that_carry_our_connection_are_refused(host: FaultyHost) -> None:
     """By whatever name, and those that they need, too."""
-    try:
-        done = host.inject(host.intent(action, host.named(), LONG_S, unit=unit))
-    except PreconditionError as error:
-        assert "connection" in str(error)
-    else:
-        assert not done.active
-        assert "our own connection" in done.error
-
-
-def test_a_reboot_is_seen_in_history(host: FaultyHost) -> None:
-    """Another boot id proves it; its switch has gone with the old life, and nothing is left to undo."""
-    intent = host.intent("host.reboot", host.named(), LONG_S, within="8m")
-    assert all(host.holds(intent.plan.gone))
-    done = host.inject(intent)
-    assert done.active, done.error
-    assert host.end().ended_by == "restart"
+    for action, unit in CONTROL:
+        try:
+            done = host.inject(host.intent(action, host.named(), LONG_S, unit=unit))
+        except PreconditionError as error:
+            assert "connection" in str(error)
+        else:
+            assert not done.active
+            assert "our own connection" in done.error

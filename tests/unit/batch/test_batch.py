@@ -174,3 +174,13 @@ def test_secrets_are_masked_and_equal_texts_kept_once() -> None:
     batch.run(["a", "b"], found.append)
     assert found[0].stdout == "***o\n"
     assert found[0].stdout is found[1].stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(-9, "was ended by SIGKILL"), (-99, "was ended by signal 99")]
+)
+def test_a_signal_is_told(code: int, why: str) -> None:
+    """A command that a signal ended has no exit code that would say so."""
+    ssh: Any = FakeSsh({"a": lambda stop: Outcome(ok=False, code=code)})
+    answer = asked(ssh)["a"]
+    assert (answer.state, answer.code, answer.why) == ("failed", code, why)

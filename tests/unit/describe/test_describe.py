@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from breakfix.engine.describe import describe, describe_check
+from breakfix.engine.describe import describe, describe_briefly, describe_check, failure
 from breakfix.engine.ops import (
     Check,
     DockerOp,
@@ -14,6 +14,7 @@ from breakfix.engine.ops import (
     HttpOp,
     Identity,
     Op,
+    Outcome,
     ProcessOp,
     SignalOp,
     SpawnOp,
@@ -133,6 +134,36 @@ def test_the_command_for_a_mark_finds_its_processes() -> None:
     finally:
         child.kill()
         child.wait(timeout=60)
+
+
+HOST = Identity(kind="ssh", name="db-1", object_id="k@h", incarnation="boot")
+
+
+def test_a_script_of_ours_is_named_briefly_with_its_arguments() -> None:
+    """A plan says what reaches a host, not how many lines of shell do it; the whole stays what to type."""
+    ours = ExecOp(
+        via="ssh",
+        argv=("sh", "-c", "\na=$1\nb=$2\n", "breakfix", "/a b", ""),
+        sudo=True,
+        target=HOST,
+    )
+    assert describe_briefly(ours) == "ssh db-1: sudo -n sh -c <script of 2 lines> '/a b' ''"
+    assert "a=$1" in describe(ours)
+    assert failure(ours, Outcome(ok=False, code=3)) == f"{describe_briefly(ours)} ended with 3"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("sh", "-c", "touch /a\ntouch /b", "breakfix"),
+        ("sh", "-c", 'rm -f "$1"', "breakfix", "/a"),
+        ("sh", "-c", "a\nb", "mine", "/a"),
+    ],
+)
+def test_what_a_scenario_says_is_shown_whole(argv: tuple[str, ...]) -> None:
+    """Its texts, and one line of ours, are read before they are agreed to."""
+    op = ExecOp(via="ssh", argv=argv, target=HOST)
+    assert describe_briefly(op) == describe(op)
 
 
 def test_a_check_in_words() -> None:

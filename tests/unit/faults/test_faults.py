@@ -146,6 +146,22 @@ def test_an_effect_that_is_not_seen_is_undone_at_once(
     assert kinds(journal)[-1] == "FaultEnded"
 
 
+def test_half_an_effect_of_a_free_command_is_undone(
+    journal: Journal, world: FakeVehicles
+) -> None:
+    """Its check does not see it, so `gone` holds; its undo is sent all the same."""
+    intent = fault("a")
+    half = msgspec.structs.replace(
+        intent.plan,
+        apply=(FileOp(path="half", content="x"),),
+        undo=(FileOp(path="half", delete=True),),
+        undo_unseen=True,
+    )
+    result = inject(msgspec.structs.replace(intent, plan=half), journal, world, threading.Event())
+    assert not result.active
+    assert world.files == {}
+
+
 def test_a_refused_op_is_undone_and_told(journal: Journal, world: FakeVehicles) -> None:
     """The error of the op is the reason."""
     world.refuse.add("a")

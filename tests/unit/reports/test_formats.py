@@ -258,7 +258,8 @@ def test_all_formats_are_written_into_a_folder(story: Story, tmp_path: Path) -> 
     """`run --report DIR`: one file a format, and the chart."""
     written = reports.write_all(*told(story()), tmp_path / "deep" / "out")
     assert sorted(path.name for path in written) == [
-        "report.html", "report.json", "report.txt", "timeline.svg",
+        "junit.xml", "metrics.prom", "report.html", "report.json", "report.md", "report.txt",
+        "timeline.svg",
     ]  # fmt: skip
     assert all(path.stat().st_size > 0 for path in written)
 

@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from breakfix.engine.cli import report, runs
 from breakfix.engine.cli.live import LiveView
 from breakfix.engine.cli.narration import tell
-from breakfix.engine.events import CancelRequested, ObserverSampled, RunErrored, SteadyMet
+from breakfix.engine.events import (
+    CancelRequested,
+    ObserverSampled,
+    RunErrored,
+    RunStarted,
+    SteadyMet,
+)
 
 Story = Callable[..., Any]
 
@@ -26,7 +32,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(home: Path, run_id: str, lines: Any) -> Path:
-    """Write a journal into the home."""
+    """Write a journal into the home, as that of this run."""
+    replace = msgspec.structs.replace
+    lines = [
+        replace(line, event=replace(line.event, run_id=run_id))
+        if isinstance(line.event, RunStarted)
+        else line
+        for line in lines
+    ]
     folder = home / "runs" / run_id
     folder.mkdir(parents=True)
     path = folder / "journal.ndjson"

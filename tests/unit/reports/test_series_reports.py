@@ -113,7 +113,9 @@ def test_a_series_without_an_end_says_so(story: Story) -> None:
 def test_every_format_is_written(story: Story, tmp_path: Path) -> None:
     """`run --report DIR`: one file a format; the document follows the schema."""
     written = reports.write_series(series_of(story, 3), tmp_path / "out")
-    assert sorted(path.name for path in written) == ["series.html", "series.json", "series.txt"]
+    names = sorted(path.name for path in written)
+    wanted = ["junit.xml", "metrics.prom", "series.html", "series.json", "series.md", "series.txt"]
+    assert names == wanted
     document = json.loads((tmp_path / "out" / "series.json").read_text(encoding="utf-8"))
     jsonschema.validate(document, series_schema())
 

@@ -30,7 +30,7 @@ SAID: dict[str, Any] = {
 
 def fields(now_wall_s: float = 1000.0, **said: Any) -> dict[str, str]:
     """The fields of an answer."""
-    return fields_of(Outcome(ok=True, code=0, data={**SAID, **said}), now_wall_s)
+    return fields_of(Outcome(ok=True, code=0, data={**SAID, **said}), (now_wall_s, now_wall_s))
 
 
 def test_the_fields() -> None:
@@ -73,7 +73,7 @@ def test_the_fields() -> None:
 )
 def test_a_host_that_cannot_be_asked_is_unknown(outcome: Outcome, why: str) -> None:
     """With the reason."""
-    assert why in fields_of(outcome, 0.0)["unknown"]
+    assert why in fields_of(outcome, (0.0, 0.0))["unknown"]
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ REBOOT = ReboundFacts(at_s=(2, 2), target="db", cause="reboot", old="b1", new="b
         ({}, []),
         ({"clock": "-2 s from ours"}, []),
         ({"clock": "+3 s from ours"}, ["residue"]),
+        ({"clock": "-6 s from ours, give or take 4 s"}, []),
         ({"boot": "b2"}, ["residue"]),
         ({"time sync": "none"}, ["residue"]),
         ({"failed unit x.service": ""}, []),
@@ -150,6 +151,15 @@ def changes(after: dict[str, str], *more: Any) -> list[str]:
     facts = survey_facts(((0, 0), {"db": fields()}), ((9, 9), {"db": now}), repairs, [], rebound)
     assert facts is not None
     return [change.why for change in facts.changes]
+
+
+@pytest.mark.parametrize("field", ["folder /run/breakfix/r", "process 1 x", "unit breakfix-r.timer"])
+def test_what_went_away_is_left_by_nobody(field: str) -> None:
+    """A command that was at work while the first survey looked is no residue when it is over."""
+    old, new = {**fields(), field: "there"}, fields()
+    facts = survey_facts(((0, 0), {"db": old}), ((9, 9), {"db": new}), [], [])
+    assert facts is not None
+    assert facts.changes == ()
 
 
 def test_a_step_that_started_it_again_said_so() -> None:

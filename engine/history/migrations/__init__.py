@@ -1,0 +1,1 @@
+"""The history's migrations: what alembic runs when a history is opened."""
