@@ -49,8 +49,9 @@ check: lint
 	$(BIN)/python -m pytest -q tests/unit
 
 crash: $(VENV)/.develops
+	@tools/test_machine.sh build || true
 	@BREAKFIX_CRASH=whole tools/docker_engine.sh with $(BIN)/python -m pytest -q tests/integration/crash \
-		tests/integration/runs/test_exclusion.py
+		tests/integration/machine/test_killed_engines.py tests/integration/runs/test_exclusion.py
 
 bench: $(VENV)/.runs
 	@$(BIN)/python -m benchmarks.run
