@@ -31,8 +31,8 @@ def survey_facts(
     before: tuple[Interval, Mapping[str, Fields]] | None,
     after: tuple[Interval, Mapping[str, Fields]] | None,
     repairs: Collection[RepairFacts],
-    faults: Iterable[FaultFacts],
-    rebound: Iterable[ReboundFacts] = (),
+    faults: Collection[FaultFacts],
+    rebound: Collection[ReboundFacts] = (),
 ) -> SurveyFacts | None:
     """The two surveys held against each other; None where there was nothing to survey."""
     if before is None or not before[1]:
@@ -45,8 +45,8 @@ def survey_facts(
     )
     allowed = dict.fromkeys(kept, REPAIRED_FIELDS)
     allowed |= dict.fromkeys(healed, REPAIRED_FIELDS | LIMIT_FIELDS)
-    lives = {(one.target, one.new) for one in rebound}
-    found = [] if after is None else list(_changes(before[1], after[1], allowed, lives))
+    reborn = _Reborn(faults, rebound)
+    found = [] if after is None else list(_changes(before[1], after[1], allowed, reborn))
     return SurveyFacts(
         before_at_s=before[0],
         after_at_s=after[0] if after is not None else None,
@@ -55,11 +55,29 @@ def survey_facts(
     )
 
 
+class _Reborn:
+    """Which lives of hosts are known: those that steps have seen begin; and any, where an engine died between a
+    fault that starts its host again and the look at it."""
+
+    def __init__(self, faults: Iterable[FaultFacts], rebound: Collection[ReboundFacts]) -> None:
+        self._seen = {(one.target, one.new) for one in rebound}
+        causes = {(one.target, one.cause) for one in rebound}
+        self._unseen = {
+            fault.target
+            for fault in faults
+            if fault.rebinds and fault.left_to and (fault.target, fault.step) not in causes
+        }
+
+    def knows(self, target: str, life: str) -> bool:
+        """Whether it is no wonder that a host leads that life."""
+        return (target, life) in self._seen or target in self._unseen
+
+
 def _changes(
     before: Mapping[str, Fields],
     after: Mapping[str, Fields],
     allowed: Mapping[str, frozenset[str]],
-    lives: Collection[tuple[str, str]],
+    reborn: _Reborn,
 ) -> Iterator[ChangeFacts]:
     for target, old in before.items():
         new = after.get(target, {"unknown": "it was not surveyed"})
@@ -67,8 +85,7 @@ def _changes(
             was, now = old.get(field, ""), new.get(field, "")
             if was == now or _equivalent(field, was, now):
                 continue
-            if field == "boot" and (target, now) in lives:
-                # A step has started it again, and said so.
+            if field == "boot" and reborn.knows(target, now):
                 continue
             why = _why(field, allowed.get(target, frozenset()))
             yield ChangeFacts(target=target, field=field, before=was, after=now, why=why)

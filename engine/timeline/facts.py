@@ -190,6 +190,8 @@ class FaultFacts(_Facts, frozen=True, kw_only=True):
     undo: tuple[UndoFacts, ...] = ()
     residue_why: str = ""
     manual: str = ""
+    rebinds: bool = False
+    """It starts its target again: that leads another life afterwards."""
     left_to: Role | None = None
     """Who ended it, where that was not the engine: guardian or recover."""
 

@@ -73,6 +73,7 @@ class Lives:
             hold_s=event.hold_s,
             due_at_s=event.due_at_s,
             mechanism=event.plan.mechanism,
+            rebinds=event.plan.rebinds,
             intended_at_s=exact(at_s),
         )
 

@@ -97,7 +97,7 @@ _SCRIPT = ", with: {run: 'echo there >FOLDER/broken', undo: [rm, -f, FOLDER/brok
 _MATCH = "match: {name: VICTIM}"
 _ROOM = "path: FOLDER, reserve: 1MiB"
 _TWO_ON_A_HOST = f"""\
-- {{id: fill, inject: disk.fill, target: app, with: {{{_ROOM}, size: 2MiB}}}}
+- {{id: fill, inject: disk.fill, target: app, with: {{{_ROOM}, size: 2MiB}}, hold: 3s}}
 - {{id: freeze, inject: process.pause, target: app, with: {{{_MATCH}}}, depends_on: [fill], hold: 200ms}}
 - {{id: look, verify: up, within: 20s, depends_on: [{{step: freeze, is: finished}}]}}
 """

@@ -66,7 +66,7 @@ def cut_at(sshd: SshServer, case: Case, number: int, cut: Cut) -> Kill:
 @contextlib.contextmanager
 def _relay(sshd: SshServer, number: int, control: Path) -> Iterator[int]:
     command: list[str | Path] = [sys.executable, RELAY, str(sshd.port), control, sshd.address(number)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as made:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made:
         try:
             assert made.stdout is not None
             yield int(made.stdout.readline())

@@ -18,7 +18,7 @@ from breakfix.engine.vehicles.procfs import mark_of
 
 SCRIPT = Path(__file__).with_name("killed_engine.py")
 ROOT = Path(__file__).parents[3]
-BOUND_S = 90.0
+BOUND_S = 240.0
 CGROUPS = Path("/sys/fs/cgroup")
 
 GRACE_S = 4.0

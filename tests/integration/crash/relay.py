@@ -3,7 +3,7 @@ on what comes to PORT of ADDRESS (127.0.0.1).
 
 Who connects to the Unix socket CONTROL says ``cut`` or ``join``, and is answered ``ok``. While it is cut, it
 accepts connections and closes none, but passes nothing on, neither bytes nor ends; what has been sent meanwhile
-arrives after the join, as it does over a network that comes back in time.
+arrives after the join, as it does over a network that comes back in time. It ends with its standard input.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Relay:
         self._control = socket.socket(socket.AF_UNIX)
         self._control.bind(control)
         self._control.listen(10)
-        for listener in (self._listener, self._control):
+        for listener in (self._listener, self._control, sys.stdin):
             self._selector.register(listener, selectors.EVENT_READ)
         self.port: int = self._listener.getsockname()[1]
         self._cut = False
@@ -33,11 +33,12 @@ class Relay:
         self._other: dict[socket.socket, socket.socket] = {}
 
     def run(self) -> None:
-        """Until it is killed."""
+        """Until nobody holds the other end of its standard input any more."""
         while True:
             for key, _ in self._selector.select():
                 made = key.fileobj
-                assert isinstance(made, socket.socket)
+                if not isinstance(made, socket.socket):
+                    return
                 if made is self._control:
                     self._obey()
                 elif made is self._listener:

@@ -25,7 +25,7 @@ from tests.integration.ssh_server import SshServer
 from breakfix.engine.survey import take
 
 COUNTS: dict[str, list[Kill]] = {}
-AT_ONCE = 8
+AT_ONCE = 14
 """Kills at a time: for most of it, one waits."""
 LONGEST_RUN_S = 4.0
 """Random moments lie within this time: it takes a while to reach a host."""
@@ -132,7 +132,7 @@ def test_nothing_is_left_on_hosts(
     it, that is said."""
     hosts = Hosts(request, sshd)
     if any(case.kind == "engine" for case in cases):
-        hosts.prepare(AT_ONCE)
+        hosts.prepare(AT_ONCE if WHOLE else len(SHORT))
     # What takes longest begins first.
     todo = [kill for case in cases for kill in cuts(hosts, case)]
     todo += [kill for who in reversed(SHORT) for case in cases for kill in kills(hosts, case, who)]

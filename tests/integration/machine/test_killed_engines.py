@@ -14,7 +14,7 @@ from tests.integration.crash.matrix import Arena, Kill, kill_at
 from tests.integration.vm import Machine
 
 COUNTS: dict[str, list[Kill]] = {}
-SETTLE_S = 60.0
+SETTLE_S = 120.0
 APPLYING = "sent#2"
 """The apply op of a fault with a switch is the second that changes something."""
 
@@ -37,10 +37,13 @@ def arena(machine: Machine, whole: set[str], request: pytest.FixtureRequest) -> 
     host = machine.host
     scenario = case.scenario(f"ssh: {{hosts: [{host.address}], {login(host)}}}")
 
+    def seen() -> set[str]:
+        return machine.survey() if machine.alive() else set()
+
     def survey() -> dict[str, str]:
         end_s = time.monotonic() + SETTLE_S
-        # A session or a helper of systemd may be about to end.
-        while (now := machine.survey()) != whole and time.monotonic() < end_s:
+        # A session or a helper of systemd may be about to end, or the machine be about to start.
+        while (now := seen()) != whole and time.monotonic() < end_s:
             time.sleep(1)
         return dict.fromkeys(now, "there")
 

@@ -14,7 +14,7 @@ from tests.local_host import LocalHost, local_facts
 from breakfix.engine.host_survey import fields_of, take
 from breakfix.engine.ops import Outcome
 from breakfix.engine.timeline.certificate import survey_facts
-from breakfix.engine.timeline.facts import ReboundFacts, RepairFacts
+from breakfix.engine.timeline.facts import FaultFacts, ReboundFacts, RepairFacts
 
 SHELLS = [("dash",), ("bash", "--posix"), ("busybox", "sh")]
 SAID: dict[str, Any] = {
@@ -147,8 +147,8 @@ def test_what_counts_as_left(after: dict[str, str], whys: list[str]) -> None:
 def changes(after: dict[str, str], *more: Any) -> list[str]:
     """Why each field is another one than before."""
     now = {key: value for key, value in {**fields(), **after}.items() if value}
-    repairs, rebound = more or ([], [])
-    facts = survey_facts(((0, 0), {"db": fields()}), ((9, 9), {"db": now}), repairs, [], rebound)
+    repairs, rebound, faults = (*more, [], [], [])[:3]
+    facts = survey_facts(((0, 0), {"db": fields()}), ((9, 9), {"db": now}), repairs, faults, rebound)
     assert facts is not None
     return [change.why for change in facts.changes]
 
@@ -166,6 +166,26 @@ def test_a_step_that_started_it_again_said_so() -> None:
     """The boot that a step has seen is as good as the one before; a third one is not."""
     assert changes({"boot": "b2"}, [], [REBOOT]) == []
     assert changes({"boot": "b3"}, [], [REBOOT]) == ["residue"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "rebound", "whys"),
+    [
+        ({"rebinds": True, "left_to": "recover"}, [], []),
+        ({"rebinds": True, "left_to": "recover"}, [REBOOT], ["residue"]),
+        ({"rebinds": True}, [], ["residue"]),
+        ({"left_to": "recover"}, [], ["residue"]),
+    ],
+)
+def test_a_fault_may_have_started_it_again_when_the_engine_died(
+    fields: dict[str, Any], rebound: list[ReboundFacts], whys: list[str]
+) -> None:
+    """Nobody could say so any more; of what was said, another boot is still none of ours."""
+    fault = FaultFacts(
+        fault="reboot@db#1", unit="reboot@db", step="reboot", action="host.reboot", target="db",
+        lasting=False, hold_s=0.0, due_at_s=0.0, intended_at_s=(1.0, 1.0), **fields,
+    )  # fmt: skip
+    assert changes({"boot": "b3"}, [], rebound, [fault]) == whys
 
 
 def test_a_repair_that_stays_may_change_units() -> None:
