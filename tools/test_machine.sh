@@ -152,7 +152,8 @@ disks() {
     local folder=$1
     # Sparse files: what is not written takes no room.
     mke2fs -q -t ext4 -d "$folder/root" -L root "$folder/root.img" 3G
-    mke2fs -q -t ext4 -m 0 -L data "$folder/data.img" 256M
+    # So few inodes that a test can use them up.
+    mke2fs -q -t ext4 -m 0 -N 2048 -L data "$folder/data.img" 256M
     cp "$folder/root/etc/ssh/ssh_host_ed25519_key.pub" "$folder/host_key.pub"
 }
 

@@ -64,7 +64,7 @@ def wait_for() -> Callable[[Callable[[], object], str], None]:
         end_s = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < end_s, f"{what}: not within {PATIENCE_S} s"
-            time.sleep(0.5)
+            time.sleep(2.0)  # each look takes time from what is looked at
 
     return wait
 

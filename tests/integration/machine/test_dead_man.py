@@ -12,7 +12,7 @@ Wait = Callable[[Callable[[], object], str], None]
 
 def held(machine: Machine) -> str:
     """The faults, held for so long that all of them are active at one time, on a machine as slow as it is now."""
-    return FAULTS.format(hold=f"{round(15 + 60 * machine.pace_s())}s")
+    return FAULTS.format(hold=f"{round(12 + 30 * machine.pace_s())}s")
 
 
 def test_the_network_is_cut(
