@@ -82,10 +82,10 @@ def test_a_probe_that_hangs_is_bad_at_every_instant(tmp_path: Path) -> None:
 def test_what_is_mended_at_the_last_moment_is_seen(tmp_path: Path) -> None:
     """An observer whose last sample was bad looks once more at the end; one that saw all well does not."""
 
-    async def main() -> list[list[str]]:
+    async def main() -> list[list[Any]]:
         mended = tmp_path / "mended"
         watch = watching(tmp_path, {"only_where": str(mended)}, 1.0)
-        found = []
+        found: list[list[Any]] = []
         with anyio.move_on_after(3 * EVERY_S):
             await watch.run(lambda trip: None)
         mended.touch()
