@@ -19,7 +19,7 @@ AT_ONCE = 50
 def ours(fleet: dict[str, Any]) -> Callable[[], None]:
     """As `breakfix exec` does it."""
     from breakfix.engine.batch import Answer, Batch
-    from breakfix.engine.events import Host
+    from breakfix.engine.endpoints import Host
     from breakfix.engine.ops import ExecOp
     from breakfix.engine.vehicles.ssh.pool import SshHosts
 

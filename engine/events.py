@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from breakfix.engine.compared import ComparedFacts
+from breakfix.engine.endpoints import Endpoint, Host
 from breakfix.engine.model import LocalCommand, SecretSource
 from breakfix.engine.ops import Identity, Plan
 from breakfix.engine.run_plan import RunPlan
@@ -28,46 +29,6 @@ SampleState = Literal["good", "bad", "seen", "unseen", "blind"]
 
 class _Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
     pass
-
-
-class Host(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An SSH host as the journal records it: enough to reach it again. `password` and `passphrase` are
-    references to secrets (``${secret:NAME}``), never what they are.
-
-    `host_key` is the fingerprint that it must show (``SHA256:...``); where that is empty, its key must
-    stand in `known_hosts` (empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts), or, with
-    `accept_new`, may be one that is not known yet.
-    """
-
-    name: str
-    address: str
-    user: str
-    port: int = 22
-    host_key: str = ""
-    known_hosts: str = ""
-    accept_new: bool = False
-    key: str = ""
-    """The path of a private key; empty: an agent's, and those of ~/.ssh."""
-    password: str = ""
-    passphrase: str = ""
-    jump: "Host | None" = None
-    """The host through which it is reached."""
-
-
-class Endpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A Docker engine as the journal records it: enough to reach it again without the SDK."""
-
-    name: str
-    url: str
-    """``unix:///var/run/docker.sock`` or ``tcp://host:2376``."""
-    api: str
-    """The API version that every request is pinned to: ``1.41``."""
-    engine_id: str = ""
-    tls_ca: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
-    host: Host | None = None
-    """The host on which it is reached, where `url` begins with ``ssh://``."""
 
 
 class WriterTaken(_Event, frozen=True, kw_only=True, tag="writer_taken"):
@@ -200,6 +161,15 @@ class MilestoneReached(_Event, frozen=True, kw_only=True, tag="milestone_reached
     node: str
     milestone: str
     holds: bool
+
+
+class WavesStopped(_Event, frozen=True, kw_only=True, tag="waves_stopped"):
+    """No further wave of a step begins: the probe between them was not good in time. `blind`: no sample of
+    it could be taken."""
+
+    step: str
+    why: str
+    blind: bool = False
 
 
 class AttemptEnded(_Event, frozen=True, kw_only=True, tag="attempt_ended"):
@@ -404,7 +374,7 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
 Event = (
     WriterTaken | RunStarted | EndpointSeen | HostsSeen | CommandIntended | CommandEnded | MarkIntended
     | MarkGone | TargetStarted | PlanMade | Surveyed | TargetRebound | UnitChanged | MilestoneReached
-    | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
+    | WavesStopped | AttemptEnded | SampleTaken | ObserverSampled | ObserversEnded | GuardTripped | SteadyMet | FaultIntended | FaultApplied | FaultActive | FaultEnding
     | UndoTried | FaultEnded | FaultResidue | RepairIntended | RepairEnded | CancelRequested | UndoRequested
     | RunInvalid | RunErrored | Compared | RunEnded
 )  # fmt: skip

@@ -15,16 +15,15 @@ from breakfix.engine.ending import (
     end_all,
     end_marks,
 )
+from breakfix.engine.endpoints import Endpoint, Host
 from breakfix.engine.events import (
     CommandEnded,
     CommandIntended,
     EndedBy,
-    Endpoint,
     EndpointSeen,
     FaultEnded,
     FaultResidue,
     GuardTripped,
-    Host,
     HostsSeen,
     Line,
     Role,

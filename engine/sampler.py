@@ -20,7 +20,8 @@ from msgspec import Struct
 
 from breakfix.engine import catalogue
 from breakfix.engine.action import Facts
-from breakfix.engine.events import Endpoint, GuardTripped, Host
+from breakfix.engine.endpoints import Endpoint, Host
+from breakfix.engine.events import GuardTripped
 from breakfix.engine.model import SecretSource
 from breakfix.engine.sampling.alarm import Alarm
 from breakfix.engine.sampling.http_session import HttpSession

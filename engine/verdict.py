@@ -71,7 +71,8 @@ def findings(record: Record, judged: tuple[Row, ...]) -> list[Finding]:
     found = [*_left_behind(record), *_our_side(record), *_aborted(record), *_no_evidence(record)]
     if not worthless:
         # Where the run was invalid, what it saw proves nothing against the system either.
-        found += [*_tripped(record), *_failed_steps(record), *_still_down(record)]
+        found += [*_tripped(record), *_failed_steps(record), *_stopped_waves(record)]
+        found += _still_down(record)
         found += _failed_rows(judged)
     found = _unique(found)
     if not found:
@@ -231,6 +232,8 @@ def _no_evidence(record: Record) -> Iterator[Finding]:
             yield _invalid(f"The effect of {step.id} was not seen: {step.reason}", own)
         if step.phase in ("detect", "verify") and step.state == "failed" and step.blind:
             yield _invalid(f"Step {step.id} could not look: {step.reason}", own)
+        if step.stopped_blind and step.on_failure == "fail":
+            yield _invalid(f"Nobody could tell whether {step.id} may go on: {step.stopped}", own)
         if step.phase == "verify" and step.blocked_by:
             yield _invalid(f"Step {step.id} was never reached: {step.blocked_by} went wrong", own)
     injects = [step for step in record.steps if step.phase == "inject"]
@@ -328,6 +331,17 @@ def _failed_steps(record: Record) -> Iterator[Finding]:
             reason=f"{_what_failed(step)}: {step.reason}{tail}",
             about=("step", step.id),
         )
+
+
+def _stopped_waves(record: Record) -> Iterator[Finding]:
+    for step in record.steps:
+        if step.stopped and not step.stopped_blind and step.on_failure == "fail":
+            yield Finding(
+                verdict="failed",
+                exit_code=1,
+                reason=f"No further wave of {step.id} began: {step.stopped}",
+                about=("step", step.id),
+            )
 
 
 def _still_down(record: Record) -> Iterator[Finding]:

@@ -64,6 +64,14 @@ class MachinePort:
         return None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of one file stay together, and all that use the virtual machine."""
+    for item in items:
+        folder = item.path.parent
+        group = folder if folder.name == "machine" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(item.config.rootpath))))
+
+
 @pytest.fixture
 def vehicles(tmp_path: Path) -> Iterator[Vehicles]:
     """Vehicles of a run in a folder of its own, without a Docker engine."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from breakfix.engine.batch import Answer
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.reports.fan_out import without
 from breakfix.reports.lines import plain
 from breakfix.reports.ranges import compressed, natural

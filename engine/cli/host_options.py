@@ -10,7 +10,7 @@ from msgspec import Struct
 from breakfix.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from breakfix.engine.events import Host
+    from breakfix.engine.endpoints import Host
     from breakfix.engine.model import Scenario
     from breakfix.engine.secrets import Secrets
     from breakfix.engine.selectors import SshSelector

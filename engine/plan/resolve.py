@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from breakfix.engine.action import Facts, HostFacts
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError, PlanError
-from breakfix.engine.events import Host
 from breakfix.engine.model import Scenario, Target
 from breakfix.engine.ops import Identity
 from breakfix.engine.plan.pick import choose, in_words

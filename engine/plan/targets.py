@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from breakfix.engine.action import Facts, HostFacts, ProcessFacts
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.ops import Identity
 from breakfix.engine.selectors import DockerSelector, SshSelector
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from breakfix.engine.action import Facts, HostFacts, ProcessFacts
+from breakfix.engine.endpoints import Endpoint, Host
 from breakfix.engine.errors import PlanError
-from breakfix.engine.events import Endpoint, Host
 from breakfix.engine.model import Scenario
 from breakfix.engine.ops import Identity
 from breakfix.engine.plan.resolve import used_targets

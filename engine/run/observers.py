@@ -13,8 +13,9 @@ import anyio.to_thread
 import msgspec
 
 from breakfix.engine.action import Facts
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError
-from breakfix.engine.events import GuardTripped, Host, ObserverSampled, ObserversEnded
+from breakfix.engine.events import GuardTripped, ObserverSampled, ObserversEnded
 from breakfix.engine.run.context import RunContext
 from breakfix.engine.run.probe import named_probe
 from breakfix.engine.sampler import Acknowledged, Rebound, Task

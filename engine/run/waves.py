@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from breakfix.engine.events import WavesStopped
 from breakfix.engine.model import Milestone, Step
 from breakfix.engine.run.probe import poll_probe
 from breakfix.engine.run_plan import Unit
@@ -104,5 +105,9 @@ class Waves:
             result = await poll_probe(self._executor.context, gate.step, next_when)
             if not result.met:
                 seen = result.last.observation.detail if result.last else "no sample"
-                gate.stop(f"{next_when.probe} was not good within {next_when.within}: {seen}")
+                why = f"{next_when.probe} was not good within {next_when.within}: {seen}"
+                self._executor.context.journal.append(
+                    WavesStopped(step=gate.step.id, why=why, blind=result.blind)
+                )
+                gate.stop(why)
         gate.opened[wave].set()

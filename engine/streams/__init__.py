@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from breakfix.engine.action import Occurrence, Source
-from breakfix.engine.events import Endpoint
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.streams.docker import DockerStream
 from breakfix.engine.streams.heartbeat import Listeners
 from breakfix.engine.streams.hosts import HostStream

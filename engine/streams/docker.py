@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from breakfix.engine.action import Occurrence, Source
-from breakfix.engine.events import Endpoint
+from breakfix.engine.endpoints import Endpoint
 
 _KEPT_MAX: Final = {"events": 10_000, "logs": 10_000, "stats": 600}
 _LINE_CHARS_MAX: Final = 4096

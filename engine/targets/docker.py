@@ -14,12 +14,12 @@ from typing import Any, Final
 from msgspec import Struct, structs
 
 from breakfix.engine.action import DockerFacts
+from breakfix.engine.endpoints import Endpoint, Host
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
     TargetVanished,
 )
-from breakfix.engine.events import Endpoint, Host
 from breakfix.engine.ops import Identity
 from breakfix.engine.selectors import DockerSelector
 from breakfix.engine.vehicles import docker_host

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from breakfix.engine.action import HostFacts
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import BreakfixError, EngineError
-from breakfix.engine.events import Host
 from breakfix.engine.host_ops import TOOLS
 from breakfix.engine.ops import ExecOp, Identity, Outcome
 from breakfix.engine.targets.address import joined

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError, PlanError
-from breakfix.engine.events import Host
 from breakfix.engine.ops import HttpOp
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.selectors import EngineHost, HostsFrom, SshLogin, SshSelector

@@ -32,6 +32,7 @@ from breakfix.engine.events import (
     TargetRebound,
     TargetStarted,
     UnitChanged,
+    WavesStopped,
     WriterTaken,
 )
 from breakfix.engine.run_plan import RunPlan
@@ -87,6 +88,7 @@ class Collected:
         self.trips: list[GuardTripped] = []
         self.commands: dict[tuple[str, int], CommandFacts] = {}
         self.processes: dict[str, ProcessFacts] = {}
+        self.stopped: dict[str, WavesStopped] = {}
         self.rebound: list[ReboundFacts] = []
         self.surveys: dict[str, tuple[Interval, dict[str, dict[str, str]]]] = {}
         self.cancelled: list[CancelFacts] = []
@@ -110,6 +112,7 @@ class Collected:
             Surveyed: self._surveyed,
             TargetRebound: self._target_rebound,
             UnitChanged: self._unit_changed,
+            WavesStopped: self._waves_stopped,
             AttemptEnded: self._attempt_ended,
             SampleTaken: self._sample_taken,
             ObserverSampled: self._observer_sampled,
@@ -283,6 +286,9 @@ class Collected:
             unit.started_at_s = at_s
         if event.state in FINAL:
             unit.ended_at_s = at_s
+
+    def _waves_stopped(self, at_s: float, event: WavesStopped) -> None:
+        self.stopped.setdefault(event.step, event)
 
     def _attempt_ended(self, at_s: float, event: AttemptEnded) -> None:
         self._unit(event.unit).attempts.append(

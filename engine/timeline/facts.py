@@ -92,6 +92,10 @@ class StepFacts(_Facts, frozen=True, kw_only=True):
     that was not taken."""
     blind: bool = False
     """Of a failed detect or verify step: no sample of its failed units could be taken."""
+    stopped: str = ""
+    """Why no further wave of it began: what the probe between two of them said."""
+    stopped_blind: bool = False
+    """No sample of that probe could be taken."""
 
 
 class AttemptFacts(_Facts, frozen=True, kw_only=True):

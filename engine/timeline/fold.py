@@ -45,7 +45,7 @@ def fold(lines: Iterable[Line]) -> Record:
         comparable=_comparable(seen),
         compared=tuple(seen.compared.values()),
         episodes=tuple(episodes(evidence, faults)),
-        steps=tuple(join_steps(steps, units, evidence.polls)),
+        steps=tuple(join_steps(steps, units, evidence.polls, seen.stopped)),
         units=units,
         faults=faults,
         repairs=tuple(seen.lives.repairs.values()),

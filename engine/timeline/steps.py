@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from breakfix.engine.events import StepState
+from breakfix.engine.events import StepState, WavesStopped
 from breakfix.engine.model import Dependency, Step
 from breakfix.engine.timeline.collect import Collected, UnitSeen, replace
 from breakfix.engine.timeline.facts import FaultFacts, Interval, StepFacts, UnitFacts
@@ -96,14 +96,21 @@ def _sum(durations: Iterable[Interval]) -> Interval | None:
 
 
 def join_steps(
-    steps: Mapping[str, Step], units: Iterable[UnitFacts], polls: Iterable[Poll]
+    steps: Mapping[str, Step],
+    units: Iterable[UnitFacts],
+    polls: Iterable[Poll],
+    stopped: Mapping[str, WavesStopped],
 ) -> Iterator[StepFacts]:
-    """Each step of the plan with the state that its units make together; without a plan, none."""
+    """Each step of the plan with the state that its units make together; without a plan, none. `stopped` has
+    the steps whose waves were stopped by the probe between them."""
     by_step: dict[str, list[UnitFacts]] = defaultdict(list)
     for unit in units:
         by_step[unit.step].append(unit)
     blind = {poll.unit for poll in polls if poll.blind}
     joined = {step.id: _join(step, by_step[step.id], blind) for step in steps.values()}
+    for name, gate in stopped.items():
+        if name in joined:
+            joined[name] = replace(joined[name], stopped=gate.why, stopped_blind=gate.blind)
     roots = _blocking(steps, joined)
     for name, facts in joined.items():
         yield replace(facts, blocked_by=roots[name]) if name in roots else facts
@@ -117,7 +124,7 @@ def _blocking(steps: Mapping[str, Step], joined: Mapping[str, StepFacts]) -> dic
             if milestone not in ("failed", "finished"):
                 dependents[name].append(step.id)
     roots: dict[str, str] = {}
-    todo = [(name, name) for name, facts in joined.items() if facts.state in _WRONG]
+    todo = [(name, name) for name, facts in joined.items() if facts.state in _WRONG or facts.stopped]
     while todo:
         name, root = todo.pop()
         for dependent in dependents[name]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import structs
 
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import VehicleError
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import (
     UNKNOWN_PATTERN,
     DockerOp,

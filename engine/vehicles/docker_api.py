@@ -13,13 +13,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct, structs
 
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
     PermissionRefused,
     TargetVanished,
 )
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import (
     DockerOp,
     ExecOp,

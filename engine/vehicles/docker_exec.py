@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, cast
 
 from msgspec import structs
 
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import VehicleError
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.values import format_seconds
 from breakfix.engine.vehicles import docker_host

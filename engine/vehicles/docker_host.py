@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from breakfix.engine.events import Endpoint
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.ops import Outcome, SignalOp
 from breakfix.engine.vehicles.docker_api import moved_on
 from breakfix.engine.vehicles.marked import signal_number

@@ -13,7 +13,7 @@ import time
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from breakfix.engine.events import Endpoint
+from breakfix.engine.endpoints import Endpoint
 
 CONNECT_S: Final = 10.0
 """How long an engine may take to accept a connection, TLS included."""

@@ -23,6 +23,7 @@ from breakfix.engine.events import (
     RunInvalid,
     SampleTaken,
     Surveyed,
+    WavesStopped,
     WriterTaken,
 )
 from breakfix.engine.expectations import in_words
@@ -234,7 +235,9 @@ class _Proofs:
         yield change[0].seq
 
     def _step(self, step: str) -> Iterator[int]:
-        """The units that did not succeed; of a step whose units all did, all of them."""
+        """What stopped its waves, and the units that did not succeed; of a step whose units all did, all of
+        them."""
+        yield from self._of(WavesStopped, lambda event: event.step == step)
         units = [unit.id for unit in self._replay.units_of.get(step, ())]
         wrong = [unit for unit in units if self._replay.state(unit) != "succeeded"]
         for unit in wrong or units:

@@ -22,8 +22,8 @@ from tests.integration.vm import machine as booted
 
 from breakfix.engine.action import DockerFacts, Fault, Repair
 from breakfix.engine.checks import wait_for
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import BreakfixError
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import (
     Check,
     ExecOp,

@@ -13,7 +13,8 @@ from breakfix.engine.action import Fault, HostFacts
 from breakfix.engine.catalogue import load
 from breakfix.engine.checks import judge
 from breakfix.engine.ending import end
-from breakfix.engine.events import FaultEnded, FaultIntended, Host
+from breakfix.engine.endpoints import Host
+from breakfix.engine.events import FaultEnded, FaultIntended
 from breakfix.engine.faults import Injected, inject
 from breakfix.engine.journal import Journal, read
 from breakfix.engine.open_faults import open_faults

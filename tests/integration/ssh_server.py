@@ -22,7 +22,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 
 HOSTS_MAX: Final = 500
 SSHD: Final = Path("/usr/sbin/sshd")

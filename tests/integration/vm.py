@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 
 TOOL: Final = Path(__file__).parents[2] / "tools" / "test_machine.sh"
 QEMU: Final = "qemu-system-x86_64"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from paramiko.channel import Channel
 from paramiko.ssh_exception import IncompatiblePeer, SSHException
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.vehicles.ssh import host_keys
 from breakfix.engine.vehicles.ssh.host_keys import Key, KnownHosts
 from breakfix.engine.vehicles.ssh.login import Login

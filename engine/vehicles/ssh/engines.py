@@ -2,8 +2,8 @@
 
 from msgspec import structs
 
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import VehicleError
-from breakfix.engine.events import Endpoint
 from breakfix.engine.vehicles.ssh.pool import SshHosts
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.vehicles.ssh.waiting import NotReached
 
 SYSTEM_KNOWN_HOSTS: Final = "/etc/ssh/ssh_known_hosts"

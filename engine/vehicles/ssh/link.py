@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.vehicles.ssh.breaker import Breaker, backoff_s
 from breakfix.engine.vehicles.ssh.waiting import NotReached, Patience
 

@@ -22,7 +22,7 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.vehicles.ssh.transport import Transport
 from breakfix.engine.vehicles.ssh.waiting import NotReached, OutOfTime, Patience
 

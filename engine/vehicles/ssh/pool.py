@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineUnavailable, PermissionRefused, VehicleError
-from breakfix.engine.events import Host
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.vehicles.ssh import command
 from breakfix.engine.vehicles.ssh.channels import aside
@@ -33,7 +33,7 @@ _THREADS_MAX: Final = 50
 
 
 class SshHosts:
-    """The hosts by their names, as `breakfix.engine.events.Host` has them. Blocking and thread-safe;
+    """The hosts by their names, as `breakfix.engine.endpoints.Host` has them. Blocking and thread-safe;
     imports paramiko when the first host is reached.
 
     `reveal` puts the value of a secret in. The marks of its commands begin with `prefix`.

@@ -17,7 +17,7 @@ from tests.integration.crash.matrix import Arena
 from tests.integration.ssh_server import SshServer
 
 from breakfix.engine import host_survey
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.ops import ExecOp, Identity, Op, Outcome
 from breakfix.engine.targets import host as hosts
 from breakfix.engine.vehicles.ssh.pool import SshHosts

@@ -15,6 +15,7 @@ from msgspec import structs
 from breakfix.actions.docker.kill import Kill
 from breakfix.actions.docker.pause import Pause
 from breakfix.engine.action import Source
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
@@ -22,7 +23,6 @@ from breakfix.engine.errors import (
     PreconditionError,
     TargetVanished,
 )
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import DockerOp, ExecOp, Identity
 from breakfix.engine.selectors import ComposeSelector, DockerSelector
 from breakfix.engine.streams import Streams

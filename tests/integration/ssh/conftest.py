@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.integration.ssh_server import SshServer
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.vehicles.ssh.pool import SshHosts
 

@@ -13,8 +13,8 @@ from msgspec import structs
 from tests.integration.ssh.conftest import PATIENCE_S, Pool, Relay, Shell, open_folder
 from tests.integration.ssh_server import SshServer, ssh_server
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineUnavailable, PermissionRefused
-from breakfix.engine.events import Host
 from breakfix.engine.ops import ExecOp
 
 TRUE = ExecOp(via="ssh", argv=("true",))

@@ -14,8 +14,8 @@ from tests.integration.ssh.conftest import PATIENCE_S, Pool, Relay, open_folder
 from tests.integration.ssh_server import SshServer, ssh_server
 
 from breakfix.engine.action import Source
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import EngineError, EngineUnavailable, PermissionRefused
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import DockerOp, ExecOp
 from breakfix.engine.selectors import DockerSelector
 from breakfix.engine.streams import Streams

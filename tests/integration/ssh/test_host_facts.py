@@ -9,8 +9,8 @@ import pytest
 from msgspec import structs
 from tests.integration.ssh_server import SshServer
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError, EngineUnavailable
-from breakfix.engine.events import Host
 from breakfix.engine.targets import host
 from breakfix.engine.vehicles.ssh.pool import SshHosts
 

@@ -12,8 +12,8 @@ from breakfix.engine.batch import Answer
 from breakfix.engine.cli import answers, exec, status, status_table
 from breakfix.engine.cli.host_options import choose_hosts
 from breakfix.engine.cli.readings import ordered
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import DocumentError, UsageError
-from breakfix.engine.events import Host
 from breakfix.engine.targets.host_status import Disk, HostStatus
 
 SCENARIO = """\

@@ -16,8 +16,8 @@ from breakfix.engine.action import (
     ProcessFacts,
     Repair,
 )
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError, PreconditionError
-from breakfix.engine.events import Host
 from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.model import Scenario
 from breakfix.engine.ops import (

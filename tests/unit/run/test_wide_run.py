@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from breakfix.engine.events import Line, SampleTaken, UnitChanged
+from breakfix.engine.events import Line, RunErrored, SampleTaken, UnitChanged, WavesStopped
 
 COUNT = 500
 HIT = {"id": "hit", "inject": "x.break", "target": "fleet"}
@@ -105,6 +105,8 @@ def test_the_gate_between_waves_stops_what_comes_after(wide_graph: Any) -> None:
     }
     assert len(reasons) == 1
     assert "whole was not good within 200ms" in reasons.pop()
+    stops = [line.event for line in lines if isinstance(line.event, WavesStopped)]
+    assert [(stop.step, stop.blind) for stop in stops] == [("hit", False)]
 
 
 @pytest.mark.parametrize("limit", [1, 5])
@@ -130,5 +132,6 @@ def test_a_sample_that_waits_for_its_turn_is_not_bad(wide_graph: Callable[..., A
         {"id": "ok", "verify": "x.whole", "target": "fleet", "within": "60s", "timeout": "250ms"}
     ]
     lines = wide(COUNT, steps)
+    assert [line.event.message for line in lines if isinstance(line.event, RunErrored)] == []
     assert last_states(lines) == {"succeeded": COUNT}
     assert {line.event.state for line in lines if isinstance(line.event, SampleTaken)} == {"good"}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import EngineError, EngineUnavailable
-from breakfix.engine.events import Host
 from breakfix.engine.ops import ExecOp, Outcome
 from breakfix.engine.targets import host
 from breakfix.engine.targets.host_script import PRELUDE

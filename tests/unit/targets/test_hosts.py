@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from breakfix.engine.endpoints import Host
 from breakfix.engine.errors import BreakfixError, DocumentError, EngineError, PlanError
-from breakfix.engine.events import Host
 from breakfix.engine.model import SecretSource
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.selectors import EngineHost, SshSelector

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from breakfix.engine.endpoints import Endpoint
 from breakfix.engine.errors import (
     EngineError,
     EngineUnavailable,
     TargetVanished,
     VehicleError,
 )
-from breakfix.engine.events import Endpoint
 from breakfix.engine.ops import (
     Changes,
     DockerOp,

@@ -24,7 +24,7 @@ from breakfix.engine.action import (
     Source,
 )
 from breakfix.engine.checks import wait_for
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.ops import Op, Outcome, Plan
 from breakfix.engine.secrets import Secrets
 from breakfix.engine.streams import Streams

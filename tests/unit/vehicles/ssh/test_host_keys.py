@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breakfix.engine.events import Host
+from breakfix.engine.endpoints import Host
 from breakfix.engine.vehicles.ssh.host_keys import (
     Key,
     KnownHosts,
