@@ -51,7 +51,7 @@ def read(path: Path) -> Inventory:
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
     except FileNotFoundError:
-        hint = "its path is relative to the folder of the scenario"
+        hint = f"looked for at {path.absolute()}"
         problem = _problem(str(path), start_of_file(), "there is no such inventory", hint)
         raise NoInventory([problem]) from None
     except (OSError, ValueError) as error:

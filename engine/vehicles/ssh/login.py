@@ -53,7 +53,7 @@ class Login:
             tried.append("the password")
             if self._by_password(transport, host, patience):
                 return
-        where = f"{host.name} ({host.user}@{host.address})"
+        where = f"{host.name} ({host.user}@{host.address}:{host.port})"
         if not tried:
             raise NotReached(
                 f"there is nothing to log in to {where} with: {_why_no_agent()}, and ~/.ssh has no "
@@ -61,11 +61,10 @@ class Login:
                 hint="Say key or password, or start an agent (ssh-agent, ssh-add).",
                 refused=True,
             )
+        proof = "password its own" if host.password else "public key in its authorized_keys"
         raise NotReached(
             f"{where} does not let us in: it refuses {', '.join(tried)}",
-            hint=f"Is {host.user} the right user, and the public key in its authorized_keys?"
-            if host.key or not host.password
-            else "",
+            hint=f"Is {host.user} the right user, and the {proof}?",
             refused=True,
         )
 
