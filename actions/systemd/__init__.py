@@ -3,14 +3,17 @@
 Properties and their values are those of systemctl(1) and org.freedesktop.systemd1(5).
 """
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import structs
+from msgspec import Meta, structs
 
 from breakfix.engine.action import HostFacts
 from breakfix.engine.errors import PreconditionError
-from breakfix.engine.host_ops import require_root, script, state_dir
+from breakfix.engine.host_ops import UnitName, require_root, script, state_dir
 from breakfix.engine.ops import Check, ExecOp
+
+Unit = Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+"""The parameter `unit` of each of them."""
 
 SYSTEMD: Final = "systemd as the host's first process"
 ROOT: Final = "root on the host, or `sudo -n`"

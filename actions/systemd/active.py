@@ -1,12 +1,9 @@
 """systemd.active"""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from msgspec import Meta
-
-from breakfix.actions.systemd import PROPERTIES, SYSTEMD, unit_name
+from breakfix.actions.systemd import PROPERTIES, SYSTEMD, Unit, unit_name
 from breakfix.engine.action import Observation, Port, Probe
-from breakfix.engine.host_ops import UnitName
 from breakfix.engine.host_reading import argv_op, facts_of, look, not_read
 from breakfix.engine.ops import Kind
 
@@ -28,7 +25,7 @@ class Active(Probe, frozen=True, kw_only=True):
     }
     examples = ({"unit": "nginx"}, {"unit": "backup.timer"})
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
 
     async def sample(self, port: Port) -> Observation:
         """Ask systemd once."""

@@ -1,12 +1,9 @@
 """systemd.journal"""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from msgspec import Meta
-
-from breakfix.actions.systemd import SYSTEMD, unit_name
+from breakfix.actions.systemd import SYSTEMD, Unit, unit_name
 from breakfix.engine.action import HostFacts, Source
-from breakfix.engine.host_ops import UnitName
 from breakfix.engine.log_lines import LineProbe
 from breakfix.engine.ops import Kind
 
@@ -26,7 +23,7 @@ class Journal(LineProbe, frozen=True, kw_only=True):
         {"unit": "kubelet", "pattern": "Started|Stopped"},
     )
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
     def stream(self, facts: HostFacts) -> tuple[Source, str]:
         """The messages of the unit."""
         source = Source(

@@ -8,6 +8,7 @@ from breakfix.actions.systemd import (
     ROOT,
     SUPPORTS,
     SYSTEMD,
+    Unit,
     over,
     require_not_control,
     require_systemd,
@@ -17,7 +18,7 @@ from breakfix.actions.systemd import (
 )
 from breakfix.engine.action import Fault, HostFacts
 from breakfix.engine.host_jobs import SHELL
-from breakfix.engine.host_ops import UnitName, script, state_dir
+from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.ops import Check, Kind, Plan
 
 _KILL = SUPPORTS + SHELL + r"""
@@ -55,7 +56,7 @@ class Kill(Fault, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = (SYSTEMD, ROOT)
     examples = ({"unit": "nginx"}, {"unit": "app@1.service", "signal": "SIGSEGV"})
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
     signal: Annotated[
         Literal["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGHUP"],
         Meta(description="The signal. All but SIGKILL can be caught, or ignored."),

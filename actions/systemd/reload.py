@@ -1,19 +1,17 @@
 """systemd.reload"""
 
-from typing import Annotated, ClassVar, Final
-
-from msgspec import Meta
+from typing import ClassVar, Final
 
 from breakfix.actions.systemd import (
     ROOT,
     SYSTEMD,
+    Unit,
     is_up,
     require_not_control,
     require_systemd,
     unit_op,
 )
 from breakfix.engine.action import HostFacts, Repair
-from breakfix.engine.host_ops import UnitName
 from breakfix.engine.ops import Kind, Plan
 
 _RELOAD: Final = """
@@ -36,7 +34,7 @@ class Reload(Repair, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = (SYSTEMD, ROOT)
     examples = ({"unit": "nginx"},)
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
 
     def plan(self, facts: HostFacts) -> Plan:
         """One reload."""

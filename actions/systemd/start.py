@@ -1,13 +1,11 @@
 """systemd.start"""
 
-from typing import Annotated, ClassVar, Final
+from typing import ClassVar, Final
 
-from msgspec import Meta
-
-from breakfix.actions.systemd import ROOT, SYSTEMD, is_up, require_systemd, unit_op
+from breakfix.actions.systemd import ROOT, SYSTEMD, Unit, is_up, require_systemd, unit_op
 from breakfix.engine.action import HostFacts, Repair
 from breakfix.engine.host_files import KEEP
-from breakfix.engine.host_ops import UnitName, state_dir
+from breakfix.engine.host_ops import state_dir
 from breakfix.engine.ops import Kind, Plan
 
 _START: Final = """
@@ -33,7 +31,7 @@ class Start(Repair, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = (SYSTEMD, ROOT)
     examples = ({"unit": "nginx"},)
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
 
     def plan(self, facts: HostFacts) -> Plan:
         """One start, refused where the unit runs, so that no undo ever stops what ran before."""

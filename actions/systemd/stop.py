@@ -1,14 +1,13 @@
 """systemd.stop"""
 
-from typing import Annotated, ClassVar
-
-from msgspec import Meta
+from typing import ClassVar
 
 from breakfix.actions.systemd import (
     ACTIVE,
     ROOT,
     SUPPORTS,
     SYSTEMD,
+    Unit,
     over,
     require_not_control,
     require_systemd,
@@ -17,7 +16,7 @@ from breakfix.actions.systemd import (
     unit_op,
 )
 from breakfix.engine.action import Fault, HostFacts
-from breakfix.engine.host_ops import UnitName, script, state_dir
+from breakfix.engine.host_ops import script, state_dir
 from breakfix.engine.ops import Check, Kind, Plan
 
 _STOP = SUPPORTS + r"""
@@ -47,7 +46,7 @@ class Stop(Fault, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = (SYSTEMD, ROOT)
     examples = ({"unit": "nginx"},)
 
-    unit: Annotated[UnitName, Meta(description="Its name; `.service` may be left out.")]
+    unit: Unit
 
     def plan(self, facts: HostFacts) -> Plan:
         """Stop it, start it."""

@@ -8,6 +8,7 @@ import msgspec
 
 from breakfix.engine.catalogue import ActionSpec, declared, suggestion
 from breakfix.engine.cli.action_text import as_list, as_text
+from breakfix.engine.cli.output import form_option
 from breakfix.engine.errors import UsageError
 
 EPILOG: Final = """\b
@@ -20,7 +21,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@form_option(["text", "json"])
 def command(name: str | None, form: str) -> None:
     """List the faults, repairs and probes; of one family; or tell all of the action NAME."""
     specs = declared()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from breakfix.engine.batch import Answer
+from breakfix.engine.cli.output import wants_color
 from breakfix.engine.endpoints import Host
 from breakfix.reports.fan_out import without
 from breakfix.reports.lines import plain
@@ -19,7 +20,6 @@ CODES: Final = {"succeeded": 0, "failed": 1, "unreachable": 5, "stopped": 4}
 
 def tell(lines: Iterable[str], *, err: bool = False) -> None:
     """Print lines, in colour where the terminal wants it."""
-    from breakfix.engine.cli.report import wants_color
 
     stream = sys.stderr if err else sys.stdout
     for line in lines:

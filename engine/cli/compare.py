@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from breakfix.engine.cli.output import form_option, give, out_option, wants_color
+
 EXAMPLES = """\b
 Examples:
   breakfix compare 20261126-081502-cache_outage-3f2a last
@@ -14,25 +16,13 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="RUN")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "html"]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write into this file instead of to the terminal.",
-)
+@form_option(["text", "json", "html"])
+@out_option
 def command(first: str, second: str, form: str, out: Path | None) -> None:
     """Show two runs side by side; each RUN is its id, a part of it, `last`, a folder or a journal.
 
     What is not comparable is said, and shown all the same."""
-    from breakfix.engine.cli.report import record_of, wants_color, write, written
+    from breakfix.engine.cli.report import record_of
     from breakfix.engine.trend import compare
     from breakfix.reports import comparison_html, comparison_text, json
 
@@ -43,7 +33,4 @@ def command(first: str, second: str, form: str, out: Path | None) -> None:
         content = comparison_html.render(found)
     else:
         content = comparison_text.render(found, color=out is None and wants_color(sys.stdout))
-    if out is None:
-        write(sys.stdout, content)
-    else:
-        written(out, content)
+    give(content, out)

@@ -11,6 +11,8 @@ import click
 import msgspec
 from msgspec import Struct
 
+from breakfix.engine.cli.output import form_option
+
 EPILOG: Final = """\b
 Examples:
   breakfix doctor
@@ -35,14 +37,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
+@form_option(["text", "json"])
 def command(form: str) -> None:
     """Tell what this machine can and cannot do, each with its fix."""
     findings = [finding for look in LOOKS for finding in look()]

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from breakfix.engine.cli.host_options import choose_hosts, duration_s, host_options
+from breakfix.engine.cli.output import form_option
 from breakfix.engine.errors import UsageError
 
 EPILOG: Final = """\b
@@ -45,9 +46,7 @@ class _WithArgv(click.Command):
 @host_options
 @click.option("--timeout", default="60s", show_default=True, help="How long the command may take.")
 @click.option("--sudo", is_flag=True, help="Run it as root, by `sudo -n`.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@form_option(["text", "json"])
 @click.pass_context
 def command(
     context: click.Context, /, timeout: str, sudo: bool, form: str, concurrency: int, **options: Any

@@ -18,6 +18,7 @@ from breakfix.engine.cli.history_options import (
     history_option,
     label_option,
 )
+from breakfix.engine.cli.output import write
 from breakfix.engine.cli.push import gateway_option, push
 from breakfix.engine.cli.scenario_options import given_inputs, input_options
 from breakfix.engine.errors import BreakfixError, UsageError
@@ -215,7 +216,6 @@ def _pushed(ran: "Sequence[Ran]", gateway: str) -> list[str]:
 
 def _say(made: "GateRecord", problems: str, out: Path) -> None:
     """In the end: the problems by their lines, a line for each file, and the verdict."""
-    from breakfix.engine.cli.report import write
 
     text = problems
     for file in made.files:

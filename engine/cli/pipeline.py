@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from breakfix.engine.cli.report import write
+from breakfix.engine.cli.output import write
 from breakfix.engine.model import Problem
 from breakfix.reports import annotations
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from breakfix.engine.cli.history_options import history_option
+from breakfix.engine.cli.output import form_option
 from breakfix.engine.cli.scenario_options import choose, scenario_options
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ Exit codes: 0 there is a plan, 2 bad input, an empty set or a conflict, 5 no eng
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=click.Path(path_type=Path))
 @scenario_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "mermaid", "dot"]),
-    default="text",
-    help="How it is shown.",
-)
+@form_option(["text", "json", "mermaid", "dot"])
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from breakfix.engine.cli.output import form_option
+
 if TYPE_CHECKING:
     from breakfix.engine.open_runs import OpenFaultFacts
 
@@ -20,7 +22,7 @@ Exit code 0, also where something is broken."""
 
 
 @click.command(epilog=EPILOG)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@form_option(["text", "json"])
 def command(form: str) -> None:
     """Show what is broken on this machine, by which run, until when, and who ends it."""
     from breakfix.engine.machine import halted

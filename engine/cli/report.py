@@ -1,13 +1,13 @@
 """``breakfix report``: tell again what a run did, from its journal alone."""
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 from breakfix import reports
+from breakfix.engine.cli.output import form_option, give, out_option, wants_color, write
 from breakfix.engine.errors import UsageError
 from breakfix.reports import annotations
 
@@ -26,20 +26,8 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("run", default="last", metavar="[RUN|JOURNAL|SERIES]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*reports.FORMATS, *annotations.FORMATS]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write into this file instead of to the terminal.",
-)
+@form_option([*reports.FORMATS, *annotations.FORMATS])
+@out_option
 def command(run: str, form: str, out: Path | None) -> None:
     """Show the report of RUN: its id, the beginning of it, `last`, a run's folder, or a journal.
 
@@ -59,20 +47,7 @@ def command(run: str, form: str, out: Path | None) -> None:
             show(record, verdict)
             return
         content = _of_run(record, verdict, form)
-    if out is None:
-        write(sys.stdout, content)
-    else:
-        written(out, content)
-
-
-def written(out: Path, content: str) -> None:
-    """Write a report into a file. Raises UsageError where that cannot be."""
-    try:
-        out.write_text(content, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(
-            f"{out} cannot be written: {error.strerror}.", hint="Name another file."
-        ) from error
+    give(content, out)
 
 
 def _of_run(record: "Record", verdict: "Verdict", form: str) -> str:
@@ -130,17 +105,3 @@ def show(record: "Record", verdict: "Verdict") -> None:
     from breakfix.reports import text
 
     write(sys.stdout, text.render(record, verdict, color=wants_color(sys.stdout)))
-
-
-def wants_color(stream: TextIO) -> bool:
-    """A terminal, and nothing in the environment that says no (no-color.org)."""
-    return (
-        stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
-
-
-def write(stream: TextIO, content: str) -> None:
-    """Write text; what the stream's encoding has no letter for becomes a question mark."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(content.encode(encoding, "replace").decode(encoding))
-    stream.flush()

@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from breakfix.engine.cli.history_runs import choice_of, choice_options, open_history, verdict_option
+from breakfix.engine.cli.output import form_option, write
 
 if TYPE_CHECKING:
     from breakfix.engine.trend.row import RunRow
@@ -49,17 +50,9 @@ class RunLine(Struct, frozen=True, kw_only=True):
 @click.option(
     "--limit", "newest", type=click.IntRange(min=1), metavar="N", help="No more than N, the newest."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
+@form_option(["text", "json"])
 def command(form: str, history: str, **options: Any) -> None:
     """List the runs: when, what they proved, and how long the service took to be whole again."""
-    from breakfix.engine.cli.report import write
     from breakfix.engine.home import runs_dir
 
     filtered = any(options.values())

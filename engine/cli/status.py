@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from breakfix.engine.cli.host_options import choose_hosts, duration_s, host_options
+from breakfix.engine.cli.output import form_option, wants_color, write
 
 if TYPE_CHECKING:
     from breakfix.engine.cli.readings import Readings
@@ -47,14 +48,7 @@ Exit codes:
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Show so many hosts only.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--every", default="2s", show_default=True, help="With --watch: how often to look.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="With --watch, JSON is a document a line.",
-)
+@form_option(["text", "json"])
 @click.pass_context
 def command(  # noqa: PLR0913
     context: click.Context, /, sort: str, top: int | None, watch: bool, every: str, form: str,
@@ -135,7 +129,6 @@ class _View:
     def _print(self, indent: int | None) -> None:
         from breakfix.engine.cli import status_table
         from breakfix.engine.cli.answers import failures, tell
-        from breakfix.engine.cli.report import wants_color, write
         from breakfix.reports.lines import printed
 
         answers = list(self._readings.answers.values())

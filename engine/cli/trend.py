@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from breakfix.engine.cli.history_runs import choice_of, choice_options, in_words, open_history
+from breakfix.engine.cli.output import form_option, give, out_option, wants_color
 
 EXAMPLES = """\b
 Examples:
@@ -22,24 +23,11 @@ repairs, load and probes, in the same environment, by the same major version."""
 @click.command(epilog=EXAMPLES)
 @choice_options
 @click.option("--key", default="", help="Only runs with this key.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "html"]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write into this file instead of to the terminal.",
-)
+@form_option(["text", "json", "html"])
+@out_option
 def command(form: str, out: Path | None, history: str, **options: Any) -> None:
     """Show how the times of recovery developed: medians, changes, what each service was last proven to bear, and
     which problems were found and fixed."""
-    from breakfix.engine.cli.report import wants_color, write, written
     from breakfix.engine.trend import trend
     from breakfix.reports import json, trend_html, trend_text
 
@@ -57,7 +45,4 @@ def command(form: str, out: Path | None, history: str, **options: Any) -> None:
         content = trend_html.render(record)
     else:
         content = trend_text.render(record, color=out is None and wants_color(sys.stdout))
-    if out is None:
-        write(sys.stdout, content)
-    else:
-        written(out, content)
+    give(content, out)

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from breakfix.engine.cli.output import form_option
 from breakfix.engine.cli.scenario_options import given_inputs, input_options
 
 
 @click.command(epilog="\b\nExample:\n  breakfix validate scenarios/*.yaml")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @input_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@form_option(["text", "json"])
 def command(files: tuple[Path, ...], given: tuple[str, ...], file: Path | None, form: str) -> None:
     """Check scenario FILES; exit code 2 where one has an error."""
     from breakfix.engine.validate import check

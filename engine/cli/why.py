@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from breakfix.engine.cli.output import form_option, write
 from breakfix.reports.fan_out import WIDE
 from breakfix.reports.ranges import named
 
@@ -31,18 +32,10 @@ _STATES: Final = {
 @click.command(epilog=EXAMPLES)
 @click.argument("run", default="last", metavar="[RUN|JOURNAL]")
 @click.argument("step", required=False, metavar="[STEP]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What to write.",
-)
+@form_option(["text", "json"])
 def command(run: str, step: str | None, form: str) -> None:
     """Tell which rule made the verdict of RUN; with STEP, why it started, waited, was skipped, blocked
     or stopped, or failed. STEP may be one unit: step@target."""
-    from breakfix.engine.cli.report import write
     from breakfix.engine.home import find_journal
     from breakfix.engine.journal import is_held, read
     from breakfix.engine.why import why_run, why_step

@@ -8,19 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-HELD = """
-    version: 1
-    name: held
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steps:
-      - {id: pause, inject: process.pause, target: app}
-      - {id: long, wait: 300s, depends_on: [pause]}
-      - {id: whole, verify: up, depends_on: [{step: pause, is: undone}], within: 30s}
-"""
+from tests.integration.runs.drills import HELD
 
 
 @pytest.fixture

@@ -15,35 +15,8 @@ from typing import Any
 import junitparser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.integration.runs.drills import HELD, MENDED
 
-SCENARIO = """
-    version: 1
-    name: mended
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steady: [{probe: up, within: 30s}]
-    steps:
-      - {id: kill, inject: process.kill, target: app}
-      - {id: noticed, detect: up, depends_on: [kill], within: 30s}
-      - {id: start, remediate: process.start, target: app, depends_on: [noticed]}
-      - {id: whole, verify: up, depends_on: [start], consecutive: 2, within: 30s}
-    expect:
-      - {fault: kill, restored_within: 30s, healed_by: repair}
-"""
-HELD = """
-    version: 1
-    name: held
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app}
-    steps:
-      - {id: pause, inject: process.pause, target: app}
-      - {id: long, wait: 9m, depends_on: [pause]}
-      - {id: whole, verify: up, depends_on: [{step: pause, is: undone}], within: 30s}
-"""
 WRITTEN = {
     "summary.md", "summary.json", "junit.xml", "metrics.prom", "annotations.txt",
     "code-quality.json",
@@ -69,10 +42,10 @@ def runs(cli: Any) -> int:
 
 def test_all_problems_of_all_files_are_told_and_nothing_is_run(cli: Any) -> None:
     """A typo, a real target without --yes, a place where it must not run: one answer, exit code 2."""
-    cli.write(SCENARIO, "good.yaml")
-    cli.write(SCENARIO.replace("restored_within", "rstored_within"), "typo.yaml")
-    cli.write(SCENARIO + "    allowed_on: [staging]\n", "place.yaml")
-    real = SCENARIO.replace('process: {command: [sleep, "600"]}', "docker: {name: bfx-test-none}")
+    cli.write(MENDED, "good.yaml")
+    cli.write(MENDED.replace("restored_within", "rstored_within"), "typo.yaml")
+    cli.write(MENDED + "    allowed_on: [staging]\n", "place.yaml")
+    real = MENDED.replace('process: {command: [sleep, "600"]}', "docker: {name: bfx-test-none}")
     cli.write(real.replace("process.", "docker.").replace("docker.running: {}", "docker.state: {}"), "real.yaml")
     cli.environ["DOCKER_HOST"] = "unix:///nonexistent.sock"
     done = cli.run("gate", "good.yaml", "typo.yaml", "place.yaml", "real.yaml")
@@ -91,8 +64,8 @@ def test_all_problems_of_all_files_are_told_and_nothing_is_run(cli: Any) -> None
 
 def test_trials_of_two_files_are_written_into_one_folder(cli: Any) -> None:
     """Each file its trials, each trial its reports; the journal of each is one run, and none is made again."""
-    cli.write(SCENARIO, "one.yaml")
-    cli.write(SCENARIO.replace("restored_within: 30s", "restored_within: 1ms"), "two.yaml")
+    cli.write(MENDED, "one.yaml")
+    cli.write(MENDED.replace("restored_within: 30s", "restored_within: 1ms"), "two.yaml")
     done = cli.run("gate", "one.yaml", "two.yaml", "--repeat", "2", "--out", "out")
     assert done.returncode == 1, done.stdout + done.stderr
     assert runs(cli) == 4
@@ -113,11 +86,11 @@ def test_trials_of_two_files_are_written_into_one_folder(cli: Any) -> None:
 
 def test_what_an_earlier_gate_wrote_is_replaced_and_nothing_else(cli: Any) -> None:
     """Old results never stay beside new ones; a folder of somebody else is refused before anything runs."""
-    file = cli.write(SCENARIO)
+    file = cli.write(MENDED)
     assert cli.run("-q", "gate", file).returncode == 0
     mine = cli.folder / "breakfix-gate" / "mine.txt"
     mine.write_text("mine")
-    cli.write(SCENARIO.replace("name: mended", "name: other"))
+    cli.write(MENDED.replace("name: mended", "name: other"))
     assert cli.run("-q", "gate", file).returncode == 0
     names = {path.name for path in (cli.folder / "breakfix-gate").iterdir()}
     assert names == {*WRITTEN, "other", "mine.txt"}
@@ -134,7 +107,7 @@ def test_a_signal_ends_the_gate_after_the_undo_and_everything_is_written(
 ) -> None:
     """The run is aborted and clean, what comes after it is not run: exit code 4, and it is told."""
     cli.write(HELD, "held.yaml")
-    cli.write(SCENARIO, "next.yaml")
+    cli.write(MENDED, "next.yaml")
     process = cli.start("gate", "held.yaml", "next.yaml")
     wait_for(lambda: cli.events("fault_active"), "the fault")
     process.send_signal(signal.SIGTERM)
@@ -147,9 +120,9 @@ def test_a_signal_ends_the_gate_after_the_undo_and_everything_is_written(
 
 def test_inputs_go_to_the_files_that_have_them(cli: Any) -> None:
     """Two files need not have the same inputs; one that nobody has is an error."""
-    with_input = SCENARIO + "    inputs: {within: {type: duration}}\n"
+    with_input = MENDED + "    inputs: {within: {type: duration}}\n"
     cli.write(with_input.replace("restored_within: 30s", 'restored_within: "{{ inputs.within }}"'), "a.yaml")
-    cli.write(SCENARIO.replace("name: mended", "name: other"), "b.yaml")
+    cli.write(MENDED.replace("name: mended", "name: other"), "b.yaml")
     done = cli.run("-q", "gate", "a.yaml", "b.yaml", "--input", "within=20s")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "restored within 20s" in (cli.folder / "breakfix-gate" / "junit.xml").read_text()
@@ -226,10 +199,10 @@ def gateway(checking: Any, wait_for: Any) -> Iterator[str]:
 
 def test_metrics_are_pushed_by_job_and_scenario(cli: Any, gateway: str) -> None:
     """By the gate and by a run; a second push replaces the first, and leaves other scenarios alone."""
-    file = cli.write(SCENARIO)
-    other = cli.write(SCENARIO.replace("name: mended", "name: other"), "other.yaml")
+    file = cli.write(MENDED)
+    other = cli.write(MENDED.replace("name: mended", "name: other"), "other.yaml")
     assert cli.run("-q", "gate", file, other, "--push-gateway", gateway).returncode == 0
-    slow = cli.write(SCENARIO.replace("restored_within: 30s", "restored_within: 1ms"))
+    slow = cli.write(MENDED.replace("restored_within: 30s", "restored_within: 1ms"))
     assert cli.run("-q", "run", slow, "--push-gateway", gateway).returncode == 1
     with urllib.request.urlopen(f"{gateway}/metrics") as answer:
         lines = answer.read().decode().splitlines()
@@ -240,7 +213,7 @@ def test_metrics_are_pushed_by_job_and_scenario(cli: Any, gateway: str) -> None:
 
 def test_the_push_goes_to_its_group_with_user_and_password(cli: Any, checking: Any) -> None:
     """The grouping key is job and scenario; the password is in no output."""
-    file = cli.write(SCENARIO)
+    file = cli.write(MENDED)
     url = f"http://me:s3cret@127.0.0.1:{checking.server_port}"
     done = cli.run("run", file, "--push-gateway", url)
     assert done.returncode == 0, done.stderr
@@ -252,7 +225,7 @@ def test_the_push_goes_to_its_group_with_user_and_password(cli: Any, checking: A
 
 def test_a_push_that_fails_leaves_the_verdict_and_ends_with_5(cli: Any, closed_port: int) -> None:
     """It is said, in the summary too; the run itself has passed."""
-    file = cli.write(SCENARIO)
+    file = cli.write(MENDED)
     url = f"http://me:s3cret@127.0.0.1:{closed_port}"
     done = cli.run("-q", "gate", file, "--push-gateway", url)
     assert done.returncode == 5

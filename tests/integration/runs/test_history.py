@@ -9,44 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.runs.drills import HELD, MENDED
 
 from breakfix.engine.history.place import place
 from breakfix.engine.history.store import History
 from breakfix.engine.trend import RunRow
 from breakfix.engine.trials import TrialTime
 
-SCENARIO = """
-    version: 1
-    name: mended
-    labels: {team: shop, version: "0"}
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    observe: [up]
-    steady: [{probe: up, within: 30s}]
-    steps:
-      - {id: kill, inject: process.kill, target: app}
-      - {id: noticed, detect: up, depends_on: [kill], within: 30s}
-      - {id: start, remediate: process.start, target: app, depends_on: [noticed]}
-      - {id: whole, verify: up, depends_on: [start], consecutive: 2, within: 30s}
-"""
+SCENARIO = MENDED.partition("    expect:\n")[0].replace(
+    "    targets:\n", '    labels: {team: shop, version: "0"}\n    observe: [up]\n    targets:\n'
+)
 EXPECT = """\
     expect:
       - metric: time_to_restore
         not_worse_than: {where: {branch: main}, runs: 20, margin: 8}
-"""
-HELD = """
-    version: 1
-    name: held
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app}
-    steps:
-      - {id: pause, inject: process.pause, target: app}
-      - {id: long, wait: 9m, depends_on: [pause]}
-      - {id: whole, verify: up, depends_on: [{step: pause, is: undone}], within: 30s}
 """
 
 

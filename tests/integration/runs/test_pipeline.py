@@ -11,26 +11,10 @@ from typing import Any
 import junitparser
 import pytest
 from ruamel.yaml import YAML
+from tests.integration.runs.drills import MENDED
 
 ROOT = Path(__file__).parents[3]
-GREEN = """
-    version: 1
-    name: worker_dies
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steady: [{probe: up, within: 30s}]
-    observe: [up]
-    cooldown: 300ms
-    steps:
-      - {id: kill, inject: process.kill, target: app}
-      - {id: noticed, detect: up, depends_on: [kill], within: 30s}
-      - {id: start, remediate: process.start, target: app, depends_on: [noticed]}
-      - {id: whole, verify: up, depends_on: [start], consecutive: 2, within: 30s}
-    expect:
-      - {fault: kill, restored_within: 30s, healed_by: repair}
-"""
+GREEN = MENDED.replace("    steps:\n", "    observe: [up]\n    cooldown: 300ms\n    steps:\n")
 RED = GREEN.replace("restored_within: 30s", "restored_within: 1ms")
 INCONCLUSIVE = GREEN + "      - {probe: up, availability: 99.9%, during: after}\n"
 INVALID = GREEN.replace("steady: [{probe: up, within: 30s}]", "steady: [{probe: up, for: 1s, within: 50ms}]")
@@ -133,13 +117,13 @@ def test_the_action_ends_as_the_system_did(
     assert not annotation or commands[0].startswith(annotation), commands
     summary = (repository.folder.parent / "summary.md").read_text()
     assert summary == repository.out("summary.md").read_text()
-    assert "worker_dies: " in summary and f" {word}" in summary.splitlines()[0]
+    assert "mended: " in summary and f" {word}" in summary.splitlines()[0]
     made = json.loads(repository.out("summary.json").read_text())
     assert (made["verdict"], made["exit_code"]) == (word, code)
     suites = list(junitparser.JUnitXml.fromfile(str(repository.out("junit.xml"))))
     assert sum(suite.failures for suite in suites) == (2 if code == 1 else 0)
     assert any(suite.errors for suite in suites) == (code == 3)
-    assert repository.out("worker_dies/report.html").is_file()
+    assert repository.out("mended/report.html").is_file()
     assert repository.out("metrics.prom").read_text().endswith("# EOF\n")
 
 
@@ -170,5 +154,5 @@ def test_the_gitlab_job_leaves_what_its_artifacts_name(repository: Repository) -
     for path in job["artifacts"]["reports"].values():
         assert (repository.folder / path).is_file()
     assert json.loads(repository.out("code-quality.json").read_text()) == []
-    picture = "<https://gitlab.example/jobs/7/artifacts/raw/breakfix-gate/worker_dies/timeline.svg>"
+    picture = "<https://gitlab.example/jobs/7/artifacts/raw/breakfix-gate/mended/timeline.svg>"
     assert picture in repository.out("summary.md").read_text()

@@ -12,28 +12,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.runs.drills import HELD, MENDED
 
 from breakfix.engine.model import Scenario
 from breakfix.engine.pytest_run import touched
 
-SCENARIO = """
-    version: 1
-    name: worker_dies
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steady: [{probe: up, within: 30s}]
-    steps:
-      - {id: kill, inject: process.kill, target: app}
-      - {id: noticed, detect: up, depends_on: [kill], within: 30s}
-      - {id: start, remediate: process.start, target: app, depends_on: [noticed]}
-      - {id: whole, verify: up, depends_on: [start], consecutive: 2, within: 30s}
-    expect:
-      - {fault: kill, restored_within: 30s, healed_by: repair}
-"""
-FAILS = SCENARIO.replace("restored_within: 30s", "restored_within: 1ms")
-INVALID = SCENARIO.replace("within: 30s}]", "for: 1s, within: 50ms}]")
+FAILS = MENDED.replace("restored_within: 30s", "restored_within: 1ms")
+INVALID = MENDED.replace("within: 30s}]", "for: 1s, within: 50ms}]")
 DOCKER = """
     version: 1
     name: touches_docker
@@ -41,18 +26,6 @@ DOCKER = """
     steps:
       - {id: kill, inject: docker.kill, target: db}
       - {id: whole, verify: docker.state, target: db, within: 1s}
-"""
-HELD = """
-    version: 1
-    name: held
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app}
-    steps:
-      - {id: pause, inject: process.pause, target: app}
-      - {id: long, wait: 9m, depends_on: [pause]}
-      - {id: whole, verify: up, depends_on: [{step: pause, is: undone}], within: 30s}
 """
 
 
@@ -97,7 +70,7 @@ def project(cli: Any) -> Iterator[Project]:
 
 def test_scenario_files_are_tests_and_fail_in_words(project: Project) -> None:
     """One passes, one fails, one proves nothing, which is no pass; reasons and reports, and no traceback."""
-    project.write("drills/good.chaos.yaml", SCENARIO)
+    project.write("drills/good.chaos.yaml", MENDED)
     project.write("drills/bad.chaos.yaml", FAILS)
     project.write("drills/unsure.chaos.yaml", INVALID)
     project.write("drills/other.yaml", "no: scenario\n")
@@ -116,7 +89,7 @@ def test_scenario_files_are_tests_and_fail_in_words(project: Project) -> None:
 
 def test_a_wrong_file_fails_with_its_problems(project: Project) -> None:
     """With line and hint; nothing is run."""
-    project.write("typo.chaos.yml", SCENARIO.replace("restored_within", "rstored_within"))
+    project.write("typo.chaos.yml", MENDED.replace("restored_within", "rstored_within"))
     code, out = project.test()
     assert code == 1
     assert "typo.chaos.yml:14:" in out and "did you mean 'restored_within'?" in out
@@ -177,7 +150,7 @@ def test_what_a_scenario_reaches_for_is_known_from_its_file(
 def test_the_fixture_gives_the_record_whatever_the_verdict(project: Project) -> None:
     """From a path, with inputs and a seed, or from a mapping; also inside of a running event loop."""
     inputs = "    inputs: {within: {type: duration}, loud: {type: boolean, default: false}}\n"
-    project.write("drill.yaml", SCENARIO.replace("restored_within: 30s", 'restored_within: "{{ inputs.within }}"') + inputs)
+    project.write("drill.yaml", MENDED.replace("restored_within: 30s", 'restored_within: "{{ inputs.within }}"') + inputs)
     project.write(
         "sub/test_drill.py",
         """
