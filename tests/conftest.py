@@ -64,6 +64,7 @@ class MachinePort:
         return None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of one file stay together, and all that use the virtual machine."""
     for item in items:

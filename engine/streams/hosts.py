@@ -39,15 +39,21 @@ case $said in
   *'not seeing messages'*|*'No journal files'*|*'insufficient permissions'*)
     refuse "the journal cannot be read by us: $said";;
 esac
+# Boot by boot: while the clock was wrong, messages of an earlier boot may have come to lie in the future,
+# and count as later than all of now.
 [ -n "$cursor" ] ||
-  cursor=$(journalctl -q -n 1 --no-pager --show-cursor -o cat | sed -n 's/^-- cursor: //p' | tail -n 1)
+  cursor=$(journalctl -q -b -n 1 --no-pager --show-cursor -o cat | sed -n 's/^-- cursor: //p' | tail -n 1)
 printf 'from %s\n' "$cursor"
-set -- journalctl -q -f -a -o json --no-pager -u "$unit"
-if [ -n "$cursor" ]; then
-  set -- "$@" --no-tail "--after-cursor=$cursor"
+boot=${cursor#*;b=} boot=${boot%%;*}
+if [ -z "$cursor" ]; then
+  set -- -n 0
+elif [ "$boot" = "$(tr -d - </proc/sys/kernel/random/boot_id)" ]; then
+  set -- --no-tail "--after-cursor=$cursor"
 else
-  set -- "$@" -n 0
+  journalctl -q -b "$boot" -a -o json --no-pager -u "$unit" "--after-cursor=$cursor"
+  set -- --no-tail
 fi
+set -- journalctl -q -b -f -a -o json --no-pager -u "$unit" "$@"
 """ + _WATCH
 
 _FILE: Final = r"""

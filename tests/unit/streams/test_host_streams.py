@@ -20,19 +20,22 @@ Wait = Callable[[Callable[[], object], str], None]
 SHELLS = {"dash": ("/bin/dash",), "busybox": ("/bin/busybox", "sh")}
 
 JOURNALCTL = r"""#!/bin/sh
-# Entries are the lines of a file, and cursors their numbers.
-file=$(dirname "$0")/entries
-[ -f "$file" ] || { echo "No journal files were found." >&2; exit 1; }
-after= follow= all=
+# Entries are the lines of a file for each boot; a cursor has their number and the boot.
+folder=$(dirname "$0")
+boot=$(cat "$folder/boot") after= follow= before=
 for word do
+  case $before$word in -b[0-9a-f]*) boot=$word;; esac
   case $word in
-    --after-cursor=*) after=${word#*=};;
+    --after-cursor=*) after=${word#*i=} after=${after%%;*};;
     -f) follow=yes;;
-    --no-tail) all=yes;;
   esac
+  before=
+  [ "$word" != -b ] || before=-b
 done
-if [ -z "$follow" ]; then
-  [ "$(wc -l <"$file")" = 0 ] || { tail -n 1 "$file"; echo "-- cursor: $(wc -l <"$file")"; }
+file=$folder/$boot
+[ -f "$file" ] || { echo "No journal files were found." >&2; exit 1; }
+if [ -z "$follow$after" ]; then
+  [ "$(wc -l <"$file")" = 0 ] || { tail -n 1 "$file"; echo "-- cursor: i=$(wc -l <"$file");b=$boot;t=0"; }
   exit 0
 fi
 number=${after:-0}
@@ -41,11 +44,14 @@ while :; do
   while [ "$number" -lt "$total" ]; do
     number=$((number + 1))
     text=$(sed -n "${number}p" "$file")
-    printf '{"__CURSOR": "%s", "__REALTIME_TIMESTAMP": "1500000", "MESSAGE": %s}\n' "$number" "$text"
+    printf '{"__CURSOR": "i=%s;b=%s;t=0", "__REALTIME_TIMESTAMP": "1500000", "MESSAGE": %s}\n' "$number" "$boot" "$text"
   done
+  [ -n "$follow" ] || exit 0
   sleep 0.05
 done
 """
+TR = '#!/bin/sh\ncat "$(dirname "$0")/boot"\n'
+BOOTS = ("a" * 32, "b" * 32)
 
 
 class FollowedHere:
@@ -246,14 +252,16 @@ def test_a_folder_or_a_host_that_is_down_is_broken(
 
 @pytest.fixture
 def entries(machine: Host, tmp_path: Path) -> Path:
-    """A journal with one entry, as the host's journalctl tells it."""
+    """A journal with one entry, as the host's journalctl tells it; and its boot, as the host's tr does."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "journalctl").write_text(JOURNALCTL)
-    (programs / "journalctl").chmod(0o755)
-    (programs / "entries").write_text('"old"\n')
+    for name, text in (("journalctl", JOURNALCTL), ("tr", TR)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    (programs / "boot").write_text(BOOTS[0])
+    (programs / BOOTS[0]).write_text('"old"\n')
     machine.path = f"{programs}:{os.environ['PATH']}"
-    return programs / "entries"
+    return programs / BOOTS[0]
 
 
 def test_messages_are_heard_and_none_is_lost(
@@ -271,6 +279,26 @@ def test_messages_are_heard_and_none_is_lost(
     machine.up = True
     append(entries, '"after"\n')
     wait_for(lambda: lines(stream)[2:] == ["meanwhile", "after"], "what came meanwhile")
+    assert not stream.broken
+
+
+def test_after_a_boot_the_rest_of_the_old_one_comes_first(
+    machine: Host, heard: Callable[[str, str], HostStream], entries: Path, wait_for: Wait
+) -> None:
+    """Each message once, in its order, from one boot to the next."""
+    stream = heard("journal", "app.service")
+    append(entries, '"one"\n')
+    wait_for(lambda: lines(stream) == ["one"], "a message")
+    machine.up = False
+    machine.followed[-1].cut()
+    append(entries, '"last words"\n')
+    entries.with_name(BOOTS[1]).write_text('"first words"\n')
+    entries.with_name("boot").write_text(BOOTS[1])
+    machine.up = True
+    wait_for(lambda: len(lines(stream)) >= 3, "what came meanwhile")
+    append(entries.with_name(BOOTS[1]), '"two"\n')
+    wait_for(lambda: len(lines(stream)) >= 4, "what came after it")
+    assert lines(stream) == ["one", "last words", "first words", "two"]
     assert not stream.broken
 
 

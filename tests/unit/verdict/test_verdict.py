@@ -23,7 +23,6 @@ from breakfix.engine.events import (
     RunErrored,
     RunInvalid,
     SampleTaken,
-    WavesStopped,
 )
 from breakfix.engine.timeline import Verdict, fold
 from breakfix.engine.verdict import judge
@@ -195,28 +194,6 @@ def test_a_failure_that_may_continue_is_left_to_the_expectations(journal: Story)
     run.sample(1.0, 1.1, "bad", "first").unit(2.0, "first", "failed", "not good within 1 s")
     run.sample(3.0, 3.1, "good", "second").unit(3.2, "second", "succeeded")
     assert verdict_of(run.end(4.0)).verdict == "passed"
-
-
-@pytest.mark.parametrize(
-    ("blind", "on_failure", "word", "code"),
-    [(False, "fail", "failed", 1), (True, "fail", "invalid", 3), (False, "continue", "passed", 0)],
-)
-def test_waves_that_the_probe_between_them_stopped(
-    journal: Story, blind: bool, on_failure: str, word: str, code: int
-) -> None:
-    """A rollout that did not go on has failed, whatever was verified where it began; where nobody could look,
-    nobody knows."""
-    steps = (
-        {"id": "deploy", "remediate": "process.start", "target": "cache", "on_failure": on_failure},
-        {"id": "whole", "verify": "healthy", "within": "9s"},
-    )
-    run = journal().begin().plan(steps)
-    run.add(1.0, WavesStopped(step="deploy", why="healthy was not good within 5s: no", blind=blind))
-    run.unit(1.0, "deploy@cache", "blocked", "healthy was not good within 5s: no")
-    run.sample(1.1, 1.2, "good", "whole").unit(1.3, "whole", "succeeded")
-    verdict = verdict_of(run.end(2.0))
-    assert (verdict.verdict, verdict.exit_code) == (word, code)
-    assert ("healthy was not good within 5s" in verdict.reason) == (word != "passed")
 
 
 @pytest.mark.parametrize("source", ["signal", "deadline", "halt", "guardian"])
