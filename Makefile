@@ -38,7 +38,7 @@ demo: $(VENV)/.runs
 # Where the machine cannot be made, the tests on it fail, and say what makes it.
 test: $(VENV)/.develops
 	@tools/test_machine.sh build || true
-	@tools/docker_engine.sh with $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder --durations=15
+	@tools/docker_engine.sh with $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
 
 lint: $(VENV)/.develops
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 
 from breakfix.engine.action import DockerFacts, Facts, HostFacts
 from breakfix.engine.errors import PreconditionError
+from breakfix.engine.host_files import KEEP
 from breakfix.engine.host_jobs import SHELL
 from breakfix.engine.host_ops import runs_as_root, script, state_dir
 from breakfix.engine.ops import DockerOp, ExecOp, Op, Outcome, Plan
@@ -39,21 +40,11 @@ Found = Literal["absent", "armed", "fired"]
 
 _ARM: Final = (
     SHELL
+    + KEEP
     + r"""
 dir=$1 ttl_s=$2 undos=$3 others=$4
 shift 4
-umask 077
-parent=${dir%/*}
-tries=0
-until mkdir "$dir" 2>/dev/null; do
-  [ ! -e "$dir" ] && [ "$tries" -lt 3 ] || refuse "$dir cannot be made"
-  tries=$((tries + 1))
-  mkdir "$parent" 2>/dev/null
-done
-if [ -L "$parent" ] || [ ! -O "$parent" ]; then
-  rmdir "$dir"
-  refuse "$parent is not a folder of our own: remove it"
-fi
+keep "$dir" || exit 65
 
 # A text as one word of the shell, to be followed by others.
 quote() { printf '%s\n' "$1" | LC_ALL=C sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/' \\\\/"; }

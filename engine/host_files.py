@@ -9,15 +9,22 @@ from typing import Final
 KEEP: Final = """
 keep() {
   umask 077
-  parent=${1%/*}
-  mkdir -- "$parent" 2>/dev/null
+  parent=${1%/*} tries=0
+  # Whoever was the last to keep something takes the folder of all away.
+  until mkdir -- "$1" 2>/dev/null; do
+    if [ -e "$1" ] || [ "$tries" -ge 20 ]; then
+      echo "$1 cannot be made" >&2
+      return 6
+    fi
+    tries=$((tries + 1))
+    mkdir -- "$parent" 2>/dev/null
+  done
   # Below /tmp somebody else may have made it, or a link of its name.
   if [ -z "$(find "$parent" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
-    echo "$parent is not a folder of ours alone" >&2
+    rmdir -- "$1"
+    echo "$parent is not a folder of ours alone: remove it" >&2
     return 6
   fi
-  # Whoever was the last to keep something takes the folder of all away.
-  mkdir -- "$1" 2>/dev/null || { mkdir -- "$parent" 2>/dev/null; mkdir -- "$1"; } || return 6
 }
 """
 """``keep DIR``: make the folder of `host_ops.state_dir`; it fails where it is there already."""

@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import anyio
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from breakfix.engine.action import (
     Facts,
@@ -64,13 +66,17 @@ class MachinePort:
         return None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of one file stay together, and all that use the virtual machine."""
-    for item in items:
-        folder = item.path.parent
-        group = folder if folder.name == "machine" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(item.config.rootpath))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Where tests run side by side, those of a file do not, nor those that use the virtual machine."""
+    return _Together(config, log)
+
+
+class _Together(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("/machine") else file
 
 
 @pytest.fixture

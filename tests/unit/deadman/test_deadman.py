@@ -184,7 +184,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     try:
         parent.symlink_to(target)
         outcome = LocalHost().run(plan.arm[0])
-        assert outcome.code == 65 and "not a folder of our own" in outcome.stderr
+        assert outcome.code == 65 and "not a folder of ours alone" in outcome.stderr
         parent.unlink()
         parent.mkdir()
         os.chown(parent, 12345, -1)

@@ -127,9 +127,9 @@ def test_failures_stop_further_waves(wide_graph: Any, limit: int) -> None:
 def test_a_sample_that_waits_for_its_turn_is_not_bad(wide_graph: Callable[..., Any]) -> None:
     """The time-out is that of the look; what is spent in our own queue says nothing about a target."""
     wide: Any = wide_graph
-    wide.read_s = 0.05
+    wide.read_s = 0.2
     steps = [
-        {"id": "ok", "verify": "x.whole", "target": "fleet", "within": "60s", "timeout": "250ms"}
+        {"id": "ok", "verify": "x.whole", "target": "fleet", "within": "60s", "timeout": "1s"}
     ]
     lines = wide(COUNT, steps)
     assert [line.event.message for line in lines if isinstance(line.event, RunErrored)] == []
