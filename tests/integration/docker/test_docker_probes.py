@@ -163,11 +163,13 @@ def test_running_out_of_memory_is_told(
     docker_engine: Docker, container: Container, take: Sample, wait_for: Wait
 ) -> None:
     """A process that the kernel kills for want of memory shows as an event of its container."""
-    loop = "while :; do head -c 60000000 /dev/zero | tail -c 60000000 >/dev/null; sleep 0.2; done"
-    target = container("sh", "-c", loop)
+    # A limit below what is in use right then would be refused.
+    loop = "read go; while :; do head -c 60000000 /dev/zero | tail -c 60000000 >/dev/null; sleep 0.2; done"
+    target = container("sh", "-c", loop, OpenStdin=True)
     oom = Event(event="oom")
     assert take(oom, target).holds is False
     inject(docker_engine, target, LimitMemory(memory="24MiB"), "oom")
+    feed(docker_engine, target)
     wait_for(lambda: take(oom, target).holds, "it ran out of memory")
 
 
