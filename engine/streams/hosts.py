@@ -30,8 +30,10 @@ exec 3<&0
 exec "$@" 3<&- </dev/null
 """
 
+_BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+
 _JOURNAL: Final = r"""
-unit=$1 cursor=$2
+unit=$1 cursor=$2 boot_id=$3
 refuse() { printf '%s\n' "$1" >&2; exit 65; }
 command -v journalctl >/dev/null || refuse "there is no journalctl here"
 said=$(LC_ALL=C journalctl -n 0 --no-pager 2>&1)
@@ -47,7 +49,7 @@ printf 'from %s\n' "$cursor"
 boot=${cursor#*;b=} boot=${boot%%;*}
 if [ -z "$cursor" ]; then
   set -- -n 0
-elif [ "$boot" = "$(tr -d - </proc/sys/kernel/random/boot_id)" ]; then
+elif [ "$boot" = "$(tr -d - <"$boot_id")" ]; then
   set -- --no-tail "--after-cursor=$cursor"
 else
   journalctl -q -b "$boot" -a -o json --no-pager -u "$unit" "--after-cursor=$cursor"
@@ -219,7 +221,7 @@ class _JournalPlace:
         self._cursor = ""
 
     def argv(self) -> tuple[str, ...]:
-        return ("sh", "-c", _JOURNAL, "breakfix", self._unit, self._cursor)
+        return ("sh", "-c", _JOURNAL, "breakfix", self._unit, self._cursor, _BOOT_ID)
 
     def begin(self, first: str) -> None:
         self._cursor = first.removeprefix("from").strip()

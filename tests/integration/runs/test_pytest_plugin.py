@@ -83,7 +83,7 @@ def test_scenario_files_are_tests_and_fail_in_words(project: Project) -> None:
     assert "bad.chaos.yaml: failed\nkill was expected to be restored within 1ms" in out
     assert "unsure.chaos.yaml: invalid\nThe steady state was not met" in out
     assert "Traceback" not in out and "pytest_run.py" not in out
-    reports = [line.removeprefix("report: ") for line in out.splitlines() if line.startswith("report: ")]
+    reports = {line.removeprefix("report: ") for line in out.splitlines() if line.startswith("report: ")}
     assert len(reports) == 2 and all(Path(path).is_file() for path in reports)
 
 

@@ -50,7 +50,6 @@ while :; do
   sleep 0.05
 done
 """
-TR = '#!/bin/sh\ncat "$(dirname "$0")/boot"\n'
 BOOTS = ("a" * 32, "b" * 32)
 
 
@@ -251,14 +250,14 @@ def test_a_folder_or_a_host_that_is_down_is_broken(
 
 
 @pytest.fixture
-def entries(machine: Host, tmp_path: Path) -> Path:
-    """A journal with one entry, as the host's journalctl tells it; and its boot, as the host's tr does."""
+def entries(machine: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A journal with one entry, as the host's journalctl tells it, and the file of its boot."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in (("journalctl", JOURNALCTL), ("tr", TR)):
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
+    (programs / "journalctl").write_text(JOURNALCTL)
+    (programs / "journalctl").chmod(0o755)
     (programs / "boot").write_text(BOOTS[0])
+    monkeypatch.setattr(hosts, "_BOOT_ID", str(programs / "boot"))
     (programs / BOOTS[0]).write_text('"old"\n')
     machine.path = f"{programs}:{os.environ['PATH']}"
     return programs / BOOTS[0]
