@@ -150,6 +150,22 @@ def format_seconds(value_s: float) -> str:
     return f"{hours} h {rest} m"
 
 
+def in_one_unit(*values_s: float) -> tuple[str, ...]:
+    """A point with its unit and the ends without, three digits that count of the largest.
+
+    >>> in_one_unit(8.1, 7.4, 9.0)
+    ('8.10 s', '7.40', '9.00')
+    """
+    largest_s = max(values_s)
+    if largest_s >= 600:
+        return tuple(format_seconds(value_s) for value_s in values_s)
+    scale, unit = (1000.0, "ms") if largest_s < 1 else (1.0, "s")
+    largest = largest_s * scale
+    digits = 2 if largest < 10 else 1 if largest < 100 else 0
+    texts = [f"{value_s * scale:.{digits}f}" for value_s in values_s]
+    return (f"{texts[0]} {unit}", *texts[1:])
+
+
 def _scaled(sort: str, text: str, units: dict[str, int]) -> float:
     _require(sort, text)
     match = _NUMBER_AND_UNIT.fullmatch(text)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from breakfix.engine.statistics import Bounds, Duration, Estimate, Refusal, Summary, Survival
 from breakfix.engine.timeline.words import claim_in_words, with_interval
 from breakfix.engine.trials import METRICS, MetricName, SeriesRecord, Trial, TrialTime
-from breakfix.engine.values import format_seconds
+from breakfix.engine.values import format_seconds, in_one_unit
 from breakfix.reports.fan_out import WIDE
 from breakfix.reports.tables import ROWS_MAX
 from breakfix.reports.wording import Figure
@@ -199,7 +199,7 @@ def _value(value: Duration) -> str:
 def _estimate(name: str, found: Estimate | Refusal) -> Figure:
     if isinstance(found, Refusal):
         return Figure(name=name, value=_NOTHING, note=found.why)
-    point, low, high = _in_one_unit(found.point, found.low, found.high)
+    point, low, high = in_one_unit(found.point, found.low, found.high)
     return Figure(
         name=name, value=point, ends=f"[{low}, {high}]", note=_confidence(found.confidence)
     )
@@ -248,15 +248,3 @@ def _share(found: Estimate | Refusal) -> Figure:
 
 def _confidence(confidence: float) -> str:
     return f"{confidence * 100:.3g} % interval"
-
-
-def _in_one_unit(*values_s: float) -> tuple[str, ...]:
-    """A point with its unit and the ends without, three digits that count of the largest."""
-    largest_s = max(values_s)
-    if largest_s >= 600:
-        return tuple(format_seconds(value_s) for value_s in values_s)
-    scale, unit = (1000.0, "ms") if largest_s < 1 else (1.0, "s")
-    largest = largest_s * scale
-    digits = 2 if largest < 10 else 1 if largest < 100 else 0
-    texts = [f"{value_s * scale:.{digits}f}" for value_s in values_s]
-    return (f"{texts[0]} {unit}", *texts[1:])

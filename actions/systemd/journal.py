@@ -24,6 +24,7 @@ class Journal(LineProbe, frozen=True, kw_only=True):
     )
 
     unit: Unit
+
     def stream(self, facts: HostFacts) -> tuple[Source, str]:
         """The messages of the unit."""
         source = Source(

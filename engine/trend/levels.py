@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from breakfix.engine.statistics import Duration, Estimate, Ratio, Refusal, effective_n, summarise
+from breakfix.engine.statistics import Estimate, Ratio, Refusal, effective_n, summarise
 from breakfix.engine.statistics.change import (
     CHANGE_NEEDS_N,
     Alarm,
@@ -29,7 +29,7 @@ from breakfix.engine.trend.record import (
     TrendRun,
 )
 from breakfix.engine.trend.row import Metric
-from breakfix.engine.trials import TrialTime
+from breakfix.engine.trials import TrialTime, duration_of
 
 FALSE_MAX: Final = 0.05
 """Of all changes that a trend tells, so large a part may be false on the average."""
@@ -101,7 +101,7 @@ def metric_trend(
     """What one metric says. `p_adjusted` is that of the whole search."""
     metric, values = searched.metric, searched.values
     times = [(run.times[metric], run) for run in runs if metric in run.times]
-    durations = [duration for time, _ in times if (duration := _duration(time)) is not None]
+    durations = [duration for time, _ in times if (duration := duration_of(time)) is not None]
     absorbed = sum(time.missing == "absorbed" for time, _ in times)
     cuts: tuple[ChangePoint, ...] = ()
     if not isinstance(searched.found, Refusal) and p_adjusted <= FALSE_MAX:
@@ -134,15 +134,6 @@ def metric_trend(
 def _values(runs: Sequence[TrendRun], metric: Metric) -> tuple[Value, ...]:
     found = (value_of(run.times[metric], run) for run in runs if metric in run.times)
     return tuple(value for value in found if value is not None)
-
-
-def _duration(time: TrialTime) -> Duration | None:
-    if time.interval_s is not None:
-        return Duration(lower_s=time.interval_s[0], upper_s=time.interval_s[1])
-    if time.missing == "censored":
-        least_s = time.at_least_s or 0.0
-        return Duration(lower_s=least_s, upper_s=least_s, censored=True)
-    return None
 
 
 def _logs(values: Sequence[Value]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from breakfix.engine.statistics import Bounds, Estimate, Ratio, Refusal
 from breakfix.engine.trend.record import Change, LabelChange, MetricTrend
-from breakfix.engine.values import format_seconds
+from breakfix.engine.values import format_seconds, in_one_unit
 
 
 def sentence(found: MetricTrend) -> str:
@@ -51,22 +51,6 @@ def ratio_in_words(ratio: Ratio | Refusal) -> str:
 def label_in_words(change: LabelChange) -> str:
     """``version 1.4.1 -> 1.4.2``."""
     return f"{change.name} {change.before or 'none'} -> {change.after or 'none'}"
-
-
-def in_one_unit(*values_s: float) -> tuple[str, ...]:
-    """A point with its unit and the ends without, three digits that count of the largest.
-
-    >>> in_one_unit(8.1, 7.4, 9.0)
-    ('8.10 s', '7.40', '9.00')
-    """
-    largest_s = max(values_s)
-    if largest_s >= 600:
-        return tuple(format_seconds(value_s) for value_s in values_s)
-    scale, unit = (1000.0, "ms") if largest_s < 1 else (1.0, "s")
-    largest = largest_s * scale
-    digits = 2 if largest < 10 else 1 if largest < 100 else 0
-    texts = [f"{value_s * scale:.{digits}f}" for value_s in values_s]
-    return (f"{texts[0]} {unit}", *texts[1:])
 
 
 def _middle(found: MetricTrend) -> str:

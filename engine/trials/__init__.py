@@ -13,7 +13,7 @@ from breakfix.engine.trials.record import (
     TrialTime,
 )
 from breakfix.engine.trials.rules import Repeating, end_after
-from breakfix.engine.trials.summing import add, begun, ended, longest, summed, trial_of
+from breakfix.engine.trials.summing import add, begun, duration_of, ended, longest, summed, trial_of
 
 __all__ = [
     "METRICS",
@@ -26,6 +26,7 @@ __all__ = [
     "TrialTime",
     "add",
     "begun",
+    "duration_of",
     "end_after",
     "ended",
     "longest",

@@ -103,7 +103,7 @@ def summed(record: SeriesRecord) -> SeriesRecord:
 
 
 def _summary(times: Sequence[TrialTime]) -> Summary:
-    durations = [duration for time in times if (duration := _duration(time)) is not None]
+    durations = [duration for time in times if (duration := duration_of(time)) is not None]
     return summarise(durations, absorbed=sum(time.missing == "absorbed" for time in times))
 
 
@@ -140,7 +140,8 @@ def _counted(verdicts: Iterable[VerdictWord]) -> str:
     return f"{total} trial{'' if total == 1 else 's'}: {words}."
 
 
-def _duration(time: TrialTime) -> Duration | None:
+def duration_of(time: TrialTime) -> Duration | None:
+    """It with its bounds, or how long it took at least; None where there was no such time."""
     if time.interval_s is not None:
         return Duration(lower_s=time.interval_s[0], upper_s=time.interval_s[1])
     if time.missing == "censored":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.at_once import at_once
 from tests.drills import BEGAN_WALL_S, DAY_S, Drill, seeded, write
 
 from breakfix.engine.history import keeping
@@ -80,24 +81,12 @@ def test_500_journals_give_the_same_trend(server: Place, tmp_path: Path) -> None
 def test_several_that_open_a_new_database_at_once(server: Place, tmp_path: Path) -> None:
     """It is migrated once, and everybody writes."""
     rows = [row_of_journal(write(drill, tmp_path / "runs")) for drill in seeded(4)]
-    errors: list[BaseException] = []
-    gate = threading.Barrier(4)
+    def write_rows(number: int) -> None:
+        with History(server) as history:
+            history.put(rows)
+            history.put([rows[number]], anew=True)
 
-    def one(number: int) -> None:
-        try:
-            gate.wait(30)
-            with History(server) as history:
-                history.put(rows)
-                history.put([rows[number]], anew=True)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not errors
+    assert at_once(4, write_rows) == []
     with History(server) as history:
         assert history.rows() == rows
 

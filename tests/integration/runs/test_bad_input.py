@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from tests.integration.runs.drills import HELD
+from tests.integration.runs.scenario_texts import HELD
 
 ON_DOCKER = """
     version: 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.runs.drills import HELD
+from tests.integration.runs.scenario_texts import HELD
 
 
 @pytest.fixture

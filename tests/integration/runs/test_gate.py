@@ -15,7 +15,7 @@ from typing import Any
 import junitparser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.integration.runs.drills import HELD, MENDED
+from tests.integration.runs.scenario_texts import HELD, MENDED
 
 WRITTEN = {
     "summary.md", "summary.json", "junit.xml", "metrics.prom", "annotations.txt",

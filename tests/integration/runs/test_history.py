@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.runs.drills import HELD, MENDED
+from tests.integration.runs.scenario_texts import HELD, MENDED
 
 from breakfix.engine.history.place import place
 from breakfix.engine.history.store import History

@@ -11,7 +11,7 @@ from typing import Any
 import junitparser
 import pytest
 from ruamel.yaml import YAML
-from tests.integration.runs.drills import MENDED
+from tests.integration.runs.scenario_texts import MENDED
 
 ROOT = Path(__file__).parents[3]
 GREEN = MENDED.replace("    steps:\n", "    observe: [up]\n    cooldown: 300ms\n    steps:\n")

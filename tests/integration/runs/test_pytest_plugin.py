@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.runs.drills import HELD, MENDED
+from tests.integration.runs.scenario_texts import HELD, MENDED
 
 from breakfix.engine.model import Scenario
 from breakfix.engine.pytest_run import touched

@@ -7,15 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-SLEEPER = """
-    version: 1
-    name: sleeper
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-"""
+from tests.integration.runs.scenario_texts import SLEEPER
 
 KILLED_AND_STARTED = (
     SLEEPER

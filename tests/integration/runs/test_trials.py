@@ -6,18 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.runs.scenario_texts import SLEEPER
 
-SLEEPER = """
-    version: 1
-    name: sleeper
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steady: [{probe: up, within: 30s}]
-"""
+STEADY_SLEEPER = SLEEPER + "    steady: [{probe: up, within: 30s}]\n"
 MENDED = (
-    SLEEPER
+    STEADY_SLEEPER
     + """
     steps:
       - {id: kill, inject: process.kill, target: app}
@@ -27,7 +20,7 @@ MENDED = (
 """
 )
 NEVER_MENDED = (
-    SLEEPER
+    STEADY_SLEEPER
     + """
     steps:
       - {id: kill, inject: process.kill, target: app}
@@ -36,7 +29,7 @@ NEVER_MENDED = (
 """
 )
 HELD_FROM_THE_SECOND_ON = (
-    SLEEPER
+    STEADY_SLEEPER
     + """
     steps:
       - {id: pause, inject: process.pause, target: app}

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.integration.runs.scenario_texts import HELD
 
 SCENARIO = """
     version: 1
@@ -37,18 +38,7 @@ SCENARIO = """
       - {fault: kill, detected_within: 60s}
       - {fault: kill, restored_within: 100ms, healed_by: repair}
 """
-HELD = """
-    version: 1
-    name: held
-    targets:
-      app: {process: {command: [sleep, "600"]}}
-    probes:
-      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
-    steps:
-      - {id: pause, inject: process.pause, target: app}
-      - {id: long, wait: 300s, depends_on: [pause]}
-      - {id: whole, verify: up, depends_on: [long], within: 30s}
-"""
+HELD_TO_THE_END = HELD.replace("[{step: pause, is: undone}]", "[long]")
 
 
 def why(cli: Any, *args: str) -> dict[str, Any]:
@@ -110,7 +100,7 @@ def test_the_text_names_lines_and_root_causes(cli: Any) -> None:
 
 def test_a_run_that_is_alive_and_is_then_stopped(cli: Any) -> None:
     """While it goes on, what is waited for; afterwards, who stopped it."""
-    process = cli.start("run", cli.write(HELD))
+    process = cli.start("run", cli.write(HELD_TO_THE_END))
     try:
         bound_s = time.monotonic() + cli.bound_s
         while not any(e["unit"] == "long" for e in cli.events("unit_changed")):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.at_once import at_once
 from tests.drills import Drill, seeded, write
 
 from breakfix.engine.errors import HistoryError, UsageError
@@ -102,23 +103,11 @@ def test_a_row_that_cannot_be_written_leaves_nothing(
 
 def test_two_that_open_a_new_history_at_once(here: Place, rows: list[RunRow]) -> None:
     """Both get it, migrated once, and both can write."""
-    errors: list[BaseException] = []
-    gate = threading.Barrier(4)
+    def write_rows(number: int) -> None:
+        with History(here) as history:
+            history.put([rows[number]])
 
-    def one(number: int) -> None:
-        try:
-            gate.wait(30)
-            with History(here) as history:
-                history.put([rows[number]])
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not errors
+    assert at_once(4, write_rows) == []
     with History(here) as history:
         assert history.rows() == rows
 

@@ -1,5 +1,15 @@
 """Scenarios that several tests run, as text."""
 
+SLEEPER = """
+    version: 1
+    name: sleeper
+    targets:
+      app: {process: {command: [sleep, "600"]}}
+    probes:
+      up: {process.running: {}, target: app, every: 50ms, timeout: 5s}
+"""
+"""A process and its probe; the steps are to follow."""
+
 HELD = """
     version: 1
     name: held
